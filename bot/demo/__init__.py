@@ -1,0 +1,1 @@
+"""The story that `make demo` plays, with its own data, in the local Slack."""

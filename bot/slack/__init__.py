@@ -1,0 +1,1 @@
+"""Slack's side: the Bolt app, its listeners, message blocks and the one publisher."""

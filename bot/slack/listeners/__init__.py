@@ -1,0 +1,1 @@
+"""A file per Slack surface, each with one `register(app, …)`. Validate, commit one row, ack."""

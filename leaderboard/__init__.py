@@ -1,0 +1,5 @@
+"""People look; nothing here writes.
+
+Read `app.py` first, then a page in `views/`. `tables.py` and `charts.py` shape what pages draw.
+May import `storage` and `trainer.evaluate`.
+"""

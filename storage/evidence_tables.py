@@ -1,0 +1,75 @@
+"""The Parquet files of a run's evidence: their columns, and how they are written.
+
+The trainer writes them, the board and the pages query them in place. pyarrow is imported inside the
+functions, so that reading these names costs nothing.
+
+predictions.parquet, one row per example that was evaluated (train is a sample):
+    split varchar, example_id varchar, row bigint (line in its file, from 1), text varchar (cut at
+    500 characters), gold varchar, predicted varchar, probabilities list<double> (in the order of
+    `summary.labels`), loss double, latency_ms double (null where not timed), groups map<varchar,
+    varchar> (sensitive column to value)
+curves.parquet, one row per logged or evaluated step:
+    step bigint, epoch double, train_loss double, validation_loss double, validation_metric double,
+    learning_rate double; what was not measured at a step is null
+validation_losses.parquet, one row per validation example and evaluation (for `overfit_upturn`):
+    step bigint, example_id varchar, loss double, correct boolean
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+PREDICTIONS = "predictions.parquet"
+CURVES = "curves.parquet"
+VALIDATION_LOSSES = "validation_losses.parquet"
+TEXT_LIMIT = 500
+
+
+def write_table(target: Path, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Write one of the files above from its columns.
+
+    Raises:
+        ValueError: The columns are not those of the file.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = _schema(target.name)
+    if set(columns) != set(schema.names):
+        raise ValueError(f"{target.name} has the columns {schema.names}, not {sorted(columns)}")
+    table = pa.table({name: columns[name] for name in schema.names}, schema=schema)
+    parquet.write_table(table, target, compression="zstd")
+
+
+def _schema(name: str) -> Any:  # pyarrow carries no types of its own
+    import pyarrow as pa
+
+    fields = {
+        PREDICTIONS: [
+            ("split", pa.string()),
+            ("example_id", pa.string()),
+            ("row", pa.int64()),
+            ("text", pa.string()),
+            ("gold", pa.string()),
+            ("predicted", pa.string()),
+            ("probabilities", pa.list_(pa.float64())),
+            ("loss", pa.float64()),
+            ("latency_ms", pa.float64()),
+            ("groups", pa.map_(pa.string(), pa.string())),
+        ],
+        CURVES: [
+            ("step", pa.int64()),
+            ("epoch", pa.float64()),
+            ("train_loss", pa.float64()),
+            ("validation_loss", pa.float64()),
+            ("validation_metric", pa.float64()),
+            ("learning_rate", pa.float64()),
+        ],
+        VALIDATION_LOSSES: [
+            ("step", pa.int64()),
+            ("example_id", pa.string()),
+            ("loss", pa.float64()),
+            ("correct", pa.bool_()),
+        ],
+    }
+    return pa.schema(fields[name])

@@ -1,0 +1,592 @@
+"""The words of Tuneboard: every record that crosses a process, a file or a table.
+
+One word, one thing, in code, SQL, Slack and pages alike. Records are frozen, refuse unknown fields
+and never hold NaN or infinity: a number that does not exist is None beside a reason.
+"""
+
+import hashlib
+import json
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+"""Names of tasks, people and bases. They label things and are never used as a path unchecked."""
+
+
+def _valid_name(value: str) -> str:
+    if not NAME_PATTERN.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not a name: use 1 to 63 small letters, digits, '-' or '_', "
+            "starting with a letter or digit"
+        )
+    return value
+
+
+def _aware(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a time needs a time zone; use UTC")
+    return value.astimezone(UTC)
+
+
+Name = Annotated[str, AfterValidator(_valid_name)]
+Instant = Annotated[datetime, AfterValidator(_aware)]
+"""A moment, aware and in UTC."""
+
+
+def now() -> datetime:
+    """This moment in UTC."""
+    return datetime.now(UTC)
+
+
+class Record(BaseModel):
+    """A frozen fact. Equal content gives an equal digest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def digest(self) -> str:
+        """SHA-256 over the canonical JSON of this record, as 64 hex digits."""
+        return digest_of(self.model_dump(mode="json"))
+
+
+def digest_of(value: object) -> str:
+    """SHA-256 over the canonical JSON (sorted keys, no spaces) of a JSON value."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# --- choices -----------------------------------------------------------------------------------
+
+
+class TaskKind(StrEnum):
+    CLASSIFICATION = "classification"
+
+
+class Method(StrEnum):
+    """How a model is fitted to a task."""
+
+    MAJORITY = "majority"
+    TFIDF = "tfidf"
+    EMBEDDING = "embedding"
+    LORA = "lora"
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the method trains no language model: what fine-tuning has to beat."""
+        return self is not Method.LORA
+
+    @property
+    def needs_base(self) -> bool:
+        """Whether the method starts from a base model."""
+        return self in {Method.EMBEDDING, Method.LORA}
+
+
+class Split(StrEnum):
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class RunState(StrEnum):
+    QUEUED = "queued"
+    ACTIVE = "active"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self in {RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED}
+
+
+class AttemptState(StrEnum):
+    DISPATCHING = "dispatching"
+    SUBMITTED = "submitted"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+    @property
+    def ended(self) -> bool:
+        return self in {
+            AttemptState.SUCCEEDED,
+            AttemptState.FAILED,
+            AttemptState.CANCELLED,
+            AttemptState.LOST,
+        }
+
+
+class ReviewState(StrEnum):
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+class Verdict(StrEnum):
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class Outcome(StrEnum):
+    """What a check found. `not_run` carries a reason and never counts as pass."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    NOT_RUN = "not_run"
+
+
+class Role(StrEnum):
+    LAUNCHER = "launcher"
+    REVIEWER = "reviewer"
+    ADMIN = "admin"
+
+
+# --- what is to be learnt ------------------------------------------------------------------------
+
+
+class DataSource(Record):
+    """Where a task's rows are and how to read them. A registered task has absolute paths."""
+
+    file: str | None = None
+    train: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    text: str = "text"
+    label: str = "label"
+    columns: tuple[str, ...] | None = None
+    quoting: Literal["minimal", "none"] = "minimal"
+    encoding: str = "utf-8"
+    split_seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_file_or_splits(self) -> Self:
+        if self.file and (self.train or self.validation or self.test):
+            raise ValueError(
+                "give either `file` (to be split by seed) or `train` and `test`, not both"
+            )
+        if not self.file and not (self.train and self.test):
+            raise ValueError(
+                "give `file` (one file to be split by seed), or both `train` and `test`"
+            )
+        return self
+
+    def files(self) -> dict[str, str]:
+        """The named files by role: `file`, or `train`, `validation` (if given) and `test`."""
+        named = {"file": self.file, "train": self.train}
+        named |= {"validation": self.validation, "test": self.test}
+        return {role: path for role, path in named.items() if path}
+
+
+class Policy(Record):
+    """What a task asks of a run before people may rely on it. A changed limit is a new version."""
+
+    approvals: int = Field(default=1, ge=1, le=9)
+    minimum_test_rows: int = Field(default=200, ge=1)
+    confident_test_rows: int = Field(default=500, ge=1)
+    overfit_gap_limit: float = Field(default=0.05, gt=0, lt=1)
+    upturn_limit: float = Field(default=0.05, ge=0, lt=1)
+    leakage_limit: float = Field(default=0.01, ge=0, lt=1)
+    group_ratio_limit: float = Field(default=0.8, gt=0, lt=1)
+    minimum_group_rows: int = Field(default=100, ge=10)
+    overlong_limit: float = Field(default=0.2, ge=0, le=1)
+
+
+class Task(Record):
+    """What is to be learnt. A changed task is a new version; a board compares one version."""
+
+    name: Name
+    version: int = Field(default=1, ge=1)
+    kind: TaskKind = TaskKind.CLASSIFICATION
+    primary_metric: Literal["accuracy", "macro_f1", "weighted_f1", "roc_auc", "mcc"] = "macro_f1"
+    owner: str = ""
+    sensitive: tuple[str, ...] = ()
+    favourable: tuple[str, ...] = ()
+    positive: str | None = None
+    data: DataSource
+    policy: Policy = Policy()
+
+
+class BaseRef(Record):
+    """A base model: a local folder, or a hub id pinned to a revision (a full commit hash)."""
+
+    name: str
+    path: str | None = None
+    hub: str | None = None
+    revision: str | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one_place(self) -> Self:
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("a base is either a local `path` or a `hub` id")
+        if self.hub and not re.fullmatch(r"[0-9a-f]{40}", self.revision or ""):
+            raise ValueError(
+                f"hub base {self.hub!r} needs `revision`: the full 40-digit commit hash"
+            )
+        return self
+
+
+# --- what was asked for --------------------------------------------------------------------------
+
+
+class Training(Record):
+    """How long and how hard to train. None means the recipe's default, which evidence records."""
+
+    epochs: float | None = Field(default=None, gt=0, le=100)
+    learning_rate: float | None = Field(default=None, gt=0, lt=1)
+    batch_size: int | None = Field(default=None, ge=1, le=1024)
+    max_tokens: int | None = Field(default=None, ge=8, le=8192)
+    rank: int | None = Field(default=None, ge=1, le=512)
+    alpha: float | None = Field(default=None, gt=0, le=2048)
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+    patience: int | None = Field(default=None, ge=1, le=100)
+
+
+class RunSpec(Record):
+    """Everything that decides a run's result; written once into its folder before launch."""
+
+    task: Task
+    method: Method
+    base: BaseRef | None = None
+    engine: Literal["auto", "transformers", "unsloth"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    seed: int = Field(default=1, ge=0, lt=2**31)
+    training: Training = Training()
+    dataset_digest: str | None = None
+
+    @model_validator(mode="after")
+    def _base_where_needed(self) -> Self:
+        if self.method.needs_base and self.base is None:
+            raise ValueError(f"method {self.method.value!r} starts from a base model: add base=…")
+        if not self.method.needs_base and self.base is not None:
+            raise ValueError(f"method {self.method.value!r} uses no base model: leave base out")
+        return self
+
+
+class Run(Record):
+    """A request with an id and a state, as the ledger holds it."""
+
+    id: str
+    key: str
+    spec: RunSpec
+    state: RunState
+    reason: str = ""
+    requested_by: str
+    origin: str = "terminal"
+    attempt: int = 0
+    cancel_requested: bool = False
+    created_at: Instant
+    updated_at: Instant
+
+
+class Attempt(Record):
+    """One try at a run on a host."""
+
+    run_id: str
+    number: int = Field(ge=1)
+    state: AttemptState
+    host: str = ""
+    gpus: tuple[int, ...] = ()
+    reason: str = ""
+    created_at: Instant
+    updated_at: Instant
+
+
+class Transition(Record):
+    """One recorded change of state of a run, attempt or review."""
+
+    id: int
+    kind: Literal["run", "attempt", "review"]
+    subject: str
+    before: str
+    after: str
+    actor: str
+    reason: str
+    at: Instant
+
+
+# --- what happened -------------------------------------------------------------------------------
+
+
+class Event(Record):
+    """One thing the trainer reports: one JSON line, numbered from 1 within its attempt."""
+
+    seq: int = Field(ge=1)
+    at: Instant
+    kind: Literal["stage", "progress", "evaluation", "warning", "engine", "finished", "failed"]
+    stage: str = ""
+    message: str = ""
+    step: int | None = None
+    steps: int | None = None
+    loss: float | None = None
+    validation_loss: float | None = None
+    eta_s: float | None = None
+
+
+class ShimStart(Record):
+    """`attempt-N/start.json`: the claim of an attempt, written before the trainer is started."""
+
+    run_id: str
+    attempt: int
+    at: Instant
+    host: str
+    boot_id: str
+    pid: int
+    argv: tuple[str, ...]
+
+
+class ShimExit(Record):
+    """`attempt-N/exit.json`: how the trainer ended. `code` is negative for a signal."""
+
+    run_id: str
+    attempt: int
+    at: Instant
+    code: int
+    killed: bool = False
+    cancelled: bool = False
+    message: str = ""
+
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_REFUSED = 3
+EXIT_OUT_OF_MEMORY = 4
+EXIT_CANCELLED = 143
+
+
+class Metric(Record):
+    """One measured number, on one split, for one group of examples.
+
+    `value` is None where the number does not exist; `missing_because` then says why. `low` and
+    `high` bound the 95 % interval and are None where `how` says that there is none. The split
+    `run` is for what belongs to no split, such as `train_seconds`.
+    """
+
+    name: str
+    split: Literal["train", "validation", "test", "run"]
+    group: str = ""
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = Field(ge=0)
+    how: str = ""
+    missing_because: str | None = None
+
+    @model_validator(mode="after")
+    def _a_missing_number_has_a_reason(self) -> Self:
+        if self.value is None and not self.missing_because:
+            raise ValueError(f"metric {self.name!r} has no value: say why in `missing_because`")
+        return self
+
+
+class Check(Record):
+    """A measured value held against a limit. Where `outcome` is not_run, `reason` says why."""
+
+    id: str
+    outcome: Outcome
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    limit: float | None = None
+    n: int = Field(default=0, ge=0)
+    reason: str
+    advice: str = ""
+
+
+class DataFile(Record):
+    role: Literal["file", "train", "validation", "test"]
+    path: str
+    size_bytes: int
+    sha256: str
+    rows: int
+
+
+class SplitSummary(Record):
+    split: Split
+    rows: int
+    class_counts: dict[str, int]
+    group_counts: dict[str, dict[str, int]] = {}
+
+
+class DataQuality(Record):
+    """What was found while reading. Row numbers count from 1 as a person's editor shows them."""
+
+    rows_read: int
+    rows_used: int
+    empty_rows: int = 0
+    empty_row_numbers: tuple[int, ...] = ()
+    duplicates_exact: int = 0
+    duplicates_folded: int = 0
+    duplicates_across_splits: int = 0
+    kept_out_of_train: int = 0
+    conflicting_labels: int = 0
+    tokens_median: int | None = None
+    tokens_p95: int | None = None
+    tokens_max: int | None = None
+    token_limit: int | None = None
+    rows_over_limit: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+class DatasetVersion(Record):
+    """A version of a task's data, named by the hash of its content and of how it is read."""
+
+    content_digest: str
+    test_digest: str
+    files: tuple[DataFile, ...]
+    labels: tuple[str, ...]
+    splits: tuple[SplitSummary, ...]
+    quality: DataQuality
+
+    def split(self, name: Split) -> SplitSummary:
+        return next(summary for summary in self.splits if summary.split is name)
+
+
+class BaseIdentity(Record):
+    """Which weights were used, provably."""
+
+    name: str
+    source: str
+    revision: str
+    weights_sha256: str
+    architecture: str
+    parameters: int
+
+
+class EvidenceSummary(Record):
+    """`evidence/summary.json`: how a run's numbers came about."""
+
+    run_id: str
+    attempt: int
+    spec_digest: str
+    task: str
+    task_version: int
+    method: Method
+    seed: int
+    dataset_digest: str
+    test_digest: str
+    scoring: str
+    labels: tuple[str, ...]
+    rows: dict[str, int]
+    engine: str
+    engine_reason: str
+    device: str
+    dtype: str
+    base: BaseIdentity | None = None
+    training: dict[str, float | int | str | None] = {}
+    defaults: tuple[str, ...] = ()
+    seconds: dict[str, float] = {}
+    steps: int | None = None
+    best_step: int | None = None
+    resumed_from_step: int | None = None
+    notes: tuple[str, ...] = ()
+    finished_at: Instant
+
+
+class Manifest(Record):
+    """`evidence/manifest.json`: every file of the evidence and the adapter with its hash."""
+
+    run_id: str
+    attempt: int
+    spec_digest: str
+    files: dict[str, str]
+
+
+# --- what people decided -------------------------------------------------------------------------
+
+
+class Review(Record):
+    """A request for approval, bound to the digest of the evidence it was made on."""
+
+    id: str
+    run_id: str
+    task: str
+    state: ReviewState
+    requested_by: str
+    evidence_digest: str
+    compared_with: tuple[str, ...] = ()
+    approvals_needed: int = 1
+    created_at: Instant
+    updated_at: Instant
+
+
+class Decision(Record):
+    """One reviewer's approve or reject with a reason: a link of the hash chain."""
+
+    seq: int
+    review_id: str
+    run_id: str
+    person: str
+    verdict: Verdict
+    reason: str
+    evidence_digest: str
+    at: Instant
+    previous_hash: str
+    hash: str
+
+
+# --- what it means -------------------------------------------------------------------------------
+
+
+class Difference(Record):
+    """A paired difference of the primary metric on the same test rows: this run minus `against`."""
+
+    against: str
+    value: float
+    low: float
+    high: float
+    p: float
+    n: int
+    how: str
+
+
+class Standing(Record):
+    """A run's place in its task: a range of ranks, not a bare rank."""
+
+    run_id: str
+    task: str
+    task_version: int
+    method: Method
+    base: str = ""
+    seed: int = 1
+    requested_by: str = ""
+    ranked: bool
+    unranked_because: str = ""
+    place_low: int | None = None
+    place_high: int | None = None
+    provisional: tuple[str, ...] = ()
+    primary: Metric
+    metrics: tuple[Metric, ...] = ()
+    difference: Difference | None = None
+    checks: tuple[Check, ...] = ()
+    status: str
+    engine: str = ""
+    engine_reason: str = ""
+    train_seconds: float | None = None
+    evidence_digest: str = ""
+    finished_at: Instant | None = None
+
+    @property
+    def place(self) -> str:
+        """`1`, `1–4`, or `–` where the run is not ranked."""
+        if self.place_low is None or self.place_high is None:
+            return "–"
+        same = self.place_low == self.place_high
+        return str(self.place_low) if same else f"{self.place_low}–{self.place_high}"
+
+
+class BoardSummary(Record):
+    """The published board in short, for readers that load no DuckDB: standings by task name."""
+
+    ledger_version: int
+    published_at: Instant
+    standings: dict[str, tuple[Standing, ...]]

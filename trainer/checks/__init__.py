@@ -1,0 +1,1 @@
+"""A file per check: a measured value held against a limit."""

@@ -1,0 +1,1 @@
+"""Rows in, checked and split examples out. Only this package opens a task's files."""

@@ -1,0 +1,1 @@
+"""How a language model is loaded and trained: one Protocol, a file per engine."""

@@ -1,0 +1,1 @@
+"""Arithmetic on arrays: metrics, intervals, comparisons, standings. numpy and scipy only."""
