@@ -1,0 +1,155 @@
+"""What is to be said in chat: kept until it was said, so that no click and no message is lost.
+
+Rows are written in the same database as the fact they tell of. A row with a `coalesce_key` stands
+for "show the latest state": while one is pending, another of that key adds nothing. One publisher
+takes rows in order and marks them sent; `messages` remembers what was posted and may be edited.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import Row
+
+from storage.ledger import Ledger, next_number
+from storage.records import Instant, Record, now
+
+
+class Outgoing(Record):
+    """One thing to be said. `subject` is what it is about (a run or review id)."""
+
+    id: int
+    dedupe_key: str
+    coalesce_key: str
+    kind: str
+    channel: str
+    subject: str
+    payload: dict[str, Any]
+    tries: int
+    not_before: Instant
+
+
+class MessageRef(Record):
+    """A message of ours in chat."""
+
+    subject: str
+    channel: str
+    ts: str
+
+
+def enqueue(
+    db: Connection,
+    kind: str,
+    *,
+    channel: str,
+    subject: str,
+    payload: Mapping[str, Any],
+    dedupe_key: str = "",
+    coalesce_key: str = "",
+) -> None:
+    """Add a thing to be said, inside the transaction of the fact it tells of.
+
+    Args:
+        dedupe_key: What makes it the same thing: a second row of this key is not added, ever.
+        coalesce_key: While a row of this key is pending, another one is not added.
+    """
+    if coalesce_key:
+        waiting = db.execute(
+            text("select id from outbox where coalesce_key = :key and state = 'pending'"),
+            {"key": coalesce_key},
+        ).first()
+        if waiting:
+            return
+    number = next_number(db, "outbox")
+    db.execute(
+        text(
+            "insert into outbox (id, dedupe_key, coalesce_key, kind, channel, subject, payload,"
+            " state, tries, not_before, error, created_at) values (:id, :dedupe, :coalesce, :kind,"
+            " :channel, :subject, :payload, 'pending', 0, :at, '', :at)"
+            " on conflict (dedupe_key) do nothing"
+        ),
+        {
+            "id": number,
+            "dedupe": dedupe_key or f"#{number}",
+            "coalesce": coalesce_key,
+            "kind": kind,
+            "channel": channel,
+            "subject": subject,
+            "payload": json.dumps(payload),
+            "at": now().isoformat(),
+        },
+    )
+
+
+def pending(ledger: Ledger, limit: int = 100) -> tuple[Outgoing, ...]:
+    """What may be said now, in the order it was added."""
+    with ledger.read() as db:
+        rows = db.execute(
+            text(
+                "select * from outbox where state = 'pending' and not_before <= :at"
+                " order by id limit :limit"
+            ),
+            {"at": now().isoformat(), "limit": limit},
+        )
+        return tuple(_outgoing(row) for row in rows)
+
+
+def mark_sent(ledger: Ledger, row_id: int, ref: MessageRef | None = None) -> None:
+    """Note that a row was said and, where it made a message, which one."""
+    with ledger.write() as db:
+        db.execute(text("update outbox set state = 'sent' where id = :id"), {"id": row_id})
+        if ref:
+            db.execute(
+                text(
+                    "insert into messages (subject, channel, ts) values (:subject, :channel, :ts)"
+                    " on conflict (subject, channel) do update set ts = excluded.ts"
+                ),
+                ref.model_dump(),
+            )
+
+
+def defer(ledger: Ledger, row_id: int, until: datetime, error: str) -> None:
+    """Try a row again later."""
+    with ledger.write() as db:
+        db.execute(
+            text(
+                "update outbox set tries = tries + 1, not_before = :until, error = :error"
+                " where id = :id"
+            ),
+            {"until": until.isoformat(), "error": error, "id": row_id},
+        )
+
+
+def give_up(ledger: Ledger, row_id: int, error: str) -> None:
+    """Never try a row again; it stays in the ledger with its error."""
+    with ledger.write() as db:
+        db.execute(
+            text("update outbox set state = 'dead', error = :error where id = :id"),
+            {"error": error, "id": row_id},
+        )
+
+
+def message_of(ledger: Ledger, subject: str, channel: str) -> MessageRef | None:
+    """The message of ours about a subject in a channel, if it was posted."""
+    with ledger.read() as db:
+        row = db.execute(
+            text("select * from messages where subject = :subject and channel = :channel"),
+            {"subject": subject, "channel": channel},
+        ).first()
+    return MessageRef(subject=row.subject, channel=row.channel, ts=row.ts) if row else None
+
+
+def _outgoing(row: Row[Any]) -> Outgoing:
+    return Outgoing(
+        id=row.id,
+        dedupe_key=row.dedupe_key,
+        coalesce_key=row.coalesce_key,
+        kind=row.kind,
+        channel=row.channel,
+        subject=row.subject,
+        payload=json.loads(row.payload),
+        tries=row.tries,
+        not_before=row.not_before,
+    )

@@ -1,0 +1,140 @@
+"""Registered tasks: their versions in the ledger, and reading a task's TOML file."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import text
+from sqlalchemy.engine import Row
+
+from storage.errors import BadInput, UnknownName
+from storage.ledger import Ledger
+from storage.records import DatasetVersion, Instant, Name, Record, Task, digest_of, now
+
+
+class RegisteredTask(Record):
+    """A task version with the data it was registered on."""
+
+    task: Task
+    dataset: DatasetVersion
+    added_by: Name
+    added_at: Instant
+
+
+def read_task_file(path: Path) -> Task:
+    """A task from its TOML file; paths in it are relative to the file and come out absolute.
+
+    Raises:
+        BadInput: The file is missing, is not TOML, or a key is unknown, missing or wrong.
+    """
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput(
+            f"There is no task file {str(path)!r}. Give the path of a TOML file."
+        ) from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise BadInput(
+            f"{str(path)!r} cannot be read: {error.strerror}. Give a TOML file."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{str(path)!r} is not UTF-8 text. Save the task file as UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{str(path)!r} is not valid TOML: {error}. Mend that line.") from error
+    return _absolute(_parse(found, path.name), path.parent.resolve())
+
+
+def add_task(
+    ledger: Ledger, task: Task, dataset: DatasetVersion, toml: str, person: str
+) -> RegisteredTask:
+    """Register a task, or find it: the same content is the same version, a change the next one."""
+    digest = digest_of([task.model_dump(mode="json", exclude={"version"}), dataset.content_digest])
+    with ledger.write() as db:
+        rows = db.execute(
+            text("select * from tasks where name = :name order by version"), {"name": task.name}
+        ).all()
+        if rows and rows[-1].digest == digest:
+            return _registered(rows[-1])
+        numbered = task.model_copy(update={"version": rows[-1].version + 1 if rows else 1})
+        added = RegisteredTask(task=numbered, dataset=dataset, added_by=person, added_at=now())
+        db.execute(
+            text(
+                "insert into tasks (name, version, digest, record, dataset, toml, added_by, added_at)"
+                " values (:name, :version, :digest, :record, :dataset, :toml, :by, :at)"
+            ),
+            {
+                "name": task.name,
+                "version": numbered.version,
+                "digest": digest,
+                "record": numbered.model_dump_json(),
+                "dataset": dataset.model_dump_json(),
+                "toml": toml,
+                "by": person,
+                "at": added.added_at.isoformat(),
+            },
+        )
+        return added
+
+
+def task(ledger: Ledger, name: str) -> RegisteredTask:
+    """The newest version of a task.
+
+    Raises:
+        UnknownName: No task has this name.
+    """
+    with ledger.read() as db:
+        row = db.execute(
+            text("select * from tasks where name = :name order by version desc limit 1"),
+            {"name": name},
+        ).first()
+    if row is None:
+        raise UnknownName(f"There is no task {name!r}. `task add FILE` registers one.")
+    return _registered(row)
+
+
+def tasks(ledger: Ledger) -> tuple[RegisteredTask, ...]:
+    """The newest version of every task, by name."""
+    with ledger.read() as db:
+        rows = db.execute(text("select * from tasks order by name, version")).all()
+    return tuple(_registered(row) for row in {row.name: row for row in rows}.values())
+
+
+def _registered(row: Row[Any]) -> RegisteredTask:
+    return RegisteredTask(
+        task=Task.model_validate_json(row.record),
+        dataset=DatasetVersion.model_validate_json(row.dataset),
+        added_by=row.added_by,
+        added_at=row.added_at,
+    )
+
+
+def _parse(found: Mapping[str, Any], where: str) -> Task:
+    if "version" in found:
+        raise BadInput(f"{where}: leave `version` out; Tuneboard numbers the versions of a task.")
+    try:
+        return Task.model_validate(found)
+    except ValidationError as error:
+        raise BadInput(f"{where}: {explain(error)}") from error
+
+
+def explain(error: ValidationError) -> str:
+    """A validation error in words: which key, what was found, what is expected."""
+    parts = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or "the whole"
+        found = repr(problem.get("input"))[:60]
+        match problem["type"]:
+            case "extra_forbidden":
+                parts.append(f"unknown key `{key}`; remove it or mend its spelling")
+            case "missing":
+                parts.append(f"`{key}` is missing; add it")
+            case _:
+                parts.append(f"`{key}` is {found}: {problem['msg'].removeprefix('Value error, ')}")
+    return "; ".join(parts) + "."
+
+
+def _absolute(task: Task, folder: Path) -> Task:
+    paths = {role: str((folder / path).resolve()) for role, path in task.data.files().items()}
+    return task.model_copy(update={"data": task.data.model_copy(update=paths)})
