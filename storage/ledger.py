@@ -104,7 +104,7 @@ class Ledger:
                 return _run(known), False
             at = now()
             run = Run(
-                id=new_run_id(),
+                id=new_id("r"),
                 key=key,
                 spec=spec,
                 state=RunState.QUEUED,
@@ -368,9 +368,9 @@ class Ledger:
                 )
 
 
-def new_run_id() -> str:
-    """`r` + nine digits of time in milliseconds + four random ones: sorts by age, never reused."""
-    return "r" + _base32(time.time_ns() // 1_000_000, 9) + _base32(secrets.randbits(20), 4)
+def new_id(letter: str) -> str:
+    """A letter, nine digits of time in milliseconds and four random ones: sorts by age."""
+    return letter + _base32(time.time_ns() // 1_000_000, 9) + _base32(secrets.randbits(20), 4)
 
 
 def next_number(db: Connection, counter: str) -> int:

@@ -504,6 +504,13 @@ class Manifest(Record):
 # --- what people decided -------------------------------------------------------------------------
 
 
+class Person(Record):
+    """Somebody known to us, with the roles the settings give."""
+
+    name: Name
+    roles: frozenset[Role] = frozenset()
+
+
 class Review(Record):
     """A request for approval, bound to the digest of the evidence it was made on."""
 

@@ -61,8 +61,8 @@ def add_task(
         added = RegisteredTask(task=numbered, dataset=dataset, added_by=person, added_at=now())
         db.execute(
             text(
-                "insert into tasks (name, version, digest, record, dataset, toml, added_by, added_at)"
-                " values (:name, :version, :digest, :record, :dataset, :toml, :by, :at)"
+                "insert into tasks (name, version, digest, record, dataset, toml, added_by,"
+                " added_at) values (:name, :version, :digest, :record, :dataset, :toml, :by, :at)"
             ),
             {
                 "name": task.name,
