@@ -83,7 +83,7 @@ def evidence_digest(
 def submit(
     ledger: Ledger, home: Home, run: Run, policy: Policy, person: Person, against: Sequence[str]
 ) -> Review:
-    """Open a review of a finished run, or find the one that is open.
+    """Open a review of a finished run, or find the open one on the same evidence.
 
     Args:
         policy: Of the task as it is now.
@@ -101,8 +101,11 @@ def submit(
     digest = evidence_digest(home, run.id, policy, against)
     with ledger.write() as db:
         for found in _reviews_of(db, run.id):
-            if found.state is ReviewState.IN_REVIEW:
+            if found.state is ReviewState.IN_REVIEW and found.evidence_digest == digest:
                 return found
+            if found.state is ReviewState.IN_REVIEW:
+                why = "submitted anew: the evidence or the policy changed"
+                _move(db, found, ReviewState.WITHDRAWN, person.name, why)
             if found.state is ReviewState.APPROVED:
                 raise WrongState(f"{run.id} is approved already (review {found.id}).")
         at = now()
@@ -162,12 +165,6 @@ def decide(
         _require_open(review)
         decision = _append(db, review, person.name, verdict, reason)
         return Decided(decision, _settle(db, review, verdict, person.name, reason), new=True)
-
-
-def withdraw_changed(ledger: Ledger, review: Review, actor: str, reason: str) -> None:
-    """Close a review whose evidence is no longer what was submitted."""
-    with ledger.write() as db:
-        _move(db, _get(db, review.id), ReviewState.WITHDRAWN, actor, reason)
 
 
 def get(ledger: Ledger, review_id: str) -> Review:

@@ -1,0 +1,265 @@
+"""What can be done: one method a verb, the same for Slack and the terminal.
+
+An action checks access, commits at most one ledger transaction and answers in milliseconds. The two
+that must read a task's data (`plan`, `task add`) are slow: from chat they are put into the outbox
+and worked on by the publisher, which calls `handle_slow` and posts the answer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot import answers, specs
+from bot.access import ANYONE_KNOWN, LAUNCH, Caller, require, require_own
+from bot.commands import VERBS, Command, did_you_mean, parse
+from bot.hosts.inspection import inspect_task
+from bot.replies import Reply
+from bot.settings import Settings
+from storage import outbox, published, reviews, tasks
+from storage.errors import BadInput, NotAllowed, UnknownName, WrongState
+from storage.home import Home
+from storage.ledger import Ledger
+from storage.records import DatasetVersion, Review, RunSpec, Task, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """Everything that can be asked of one Tuneboard."""
+
+    ledger: Ledger
+    home: Home
+    settings: Settings
+
+    def handle(self, line: str, caller: Caller, key: str, reply_to: str = "") -> Reply:
+        """Answer one line from chat, in milliseconds.
+
+        Args:
+            key: What makes a request the same request: asked again with it, nothing is done twice.
+            reply_to: Slack's response_url, for an answer that takes longer.
+
+        Raises:
+            UserError: The message is for the person as it is.
+        """
+        command = parse(line)
+        if _is_slow(command):
+            return self._put_off(line, caller, key, reply_to)
+        return self.perform(command, caller, key)
+
+    def handle_slow(self, line: str, caller: Caller, key: str) -> Reply:
+        """Answer a line that was put off, however long it takes."""
+        return self.perform(parse(line), caller, key)
+
+    def perform(self, command: Command, caller: Caller, key: str) -> Reply:
+        """Do what a command says."""
+        action: Callable[[Command, Caller, str], Reply] = getattr(self, f"_{command.verb}")
+        return action(command, caller, key)
+
+    def decide(self, target: str, verdict: Verdict, reason: str, caller: Caller) -> Reply:
+        """Approve or reject the open review of a run, or a review, once."""
+        person = require(caller, ANYONE_KNOWN, "decide on a review")
+        review = self._review(target)
+        policy = tasks.task(self.ledger, review.task).task.policy
+        decided = reviews.decide(self.ledger, self.home, review.id, policy, person, verdict, reason)
+        return answers.decided(decided)
+
+    # --- verbs: asking --------------------------------------------------------------------------
+
+    def _help(self, command: Command, caller: Caller, key: str) -> Reply:
+        if not command.words:
+            return answers.help_all()
+        verb = VERBS.get(command.words[0].lower())
+        if verb is None:
+            hint = did_you_mean(command.words[0], VERBS)
+            raise UnknownName(f"I do not know {command.words[0]!r}.{hint}")
+        return answers.help_verb(verb)
+
+    def _status(self, command: Command, caller: Caller, key: str) -> Reply:
+        require(caller, ANYONE_KNOWN, "see runs")
+        if not command.words:
+            return answers.queue(self.ledger)
+        return self.run_reply(_one_word(command, "RUN"))
+
+    def _runs(self, command: Command, caller: Caller, key: str) -> Reply:
+        person = require(caller, ANYONE_KNOWN, "see runs")
+        unknown = [word for word in command.words if word not in {"mine", "all"}]
+        if unknown:
+            raise BadInput(f"I do not know {unknown[0]!r} here. Write `runs`, or `runs mine`.")
+        mine = person.name if "mine" in command.words else None
+        found = self.ledger.runs(task=command.options.get("task"), requested_by=mine, limit=30)
+        return answers.runs(found, self.home)
+
+    def _top(self, command: Command, caller: Caller, key: str) -> Reply:
+        require(caller, ANYONE_KNOWN, "see the board")
+        names = [found.task.name for found in tasks.tasks(self.ledger)]
+        wanted = next(iter(command.words), command.options.get("task"))
+        if wanted is None and len(names) == 1:
+            wanted = names[0]
+        if wanted is None:
+            raise BadInput(f"Of which task? Write `top NAME`. Tasks: {', '.join(names) or 'none'}.")
+        if wanted not in names:
+            raise UnknownName(f"There is no task {wanted!r}.{did_you_mean(wanted, names)}")
+        summary = published.read_summary(self.home.board)
+        return answers.top(wanted, summary, self.settings.leaderboard.url)
+
+    def _plan(self, command: Command, caller: Caller, key: str) -> Reply:
+        require(caller, LAUNCH, "plan a run")
+        spec = self._spec(command, caller)
+        dataset = inspect_task(spec.task, spec.base, spec.training.max_tokens)
+        _require_same_data(spec, dataset)
+        return answers.plan(spec, dataset, self.ledger, self.home, self.settings.hosts.slots)
+
+    # --- verbs: doing ---------------------------------------------------------------------------
+
+    def _task(self, command: Command, caller: Caller, key: str) -> Reply:
+        match command.words:
+            case () | ("list",):
+                require(caller, ANYONE_KNOWN, "see tasks")
+                return answers.tasks(tasks.tasks(self.ledger))
+            case ("show", name):
+                require(caller, ANYONE_KNOWN, "see tasks")
+                return answers.task(tasks.task(self.ledger, name))
+            case ("add", file):
+                return self._add_task(Path(file).expanduser(), caller)
+            case _:
+                raise BadInput(f"Write {VERBS['task'].usage}.")
+
+    def _add_task(self, file: Path, caller: Caller) -> Reply:
+        person = require(caller, LAUNCH, "add a task")
+        if caller.origin == "slack":
+            self._require_inside_roots([str(file)])
+        task = tasks.read_task_file(file)
+        if caller.origin == "slack":
+            self._require_inside_roots(list(task.data.files().values()))
+        dataset = inspect_task(task)
+        toml = file.read_text(encoding="utf-8")
+        added = tasks.add_task(self.ledger, task, dataset, toml, person.name)
+        stored = self.home.task_file(added.task.name, added.task.version)
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        stored.write_text(toml, encoding="utf-8")
+        return answers.task(added, added=True)
+
+    def _run(self, command: Command, caller: Caller, key: str) -> Reply:
+        person = require(caller, LAUNCH, "launch a run")
+        known = self.ledger.run_by_key(key)
+        if known is None:
+            spec = self._spec(command, caller)
+            known, _ = self.ledger.request_run(spec, key, person.name, caller.origin)
+            self._show_run(known.id)
+        return answers.launched(known, self.ledger.queue_place(known.id))
+
+    def _cancel(self, command: Command, caller: Caller, key: str) -> Reply:
+        run = self.ledger.run(_one_word(command, "RUN"))
+        person = require_own(caller, run, "cancel it")
+        if run.cancel_requested:
+            return answers.cancelling(run)
+        run = self.ledger.request_cancel(run.id, person.name)
+        self._show_run(run.id)
+        return answers.cancelling(run)
+
+    def _submit(self, command: Command, caller: Caller, key: str) -> Reply:
+        person = require(caller, LAUNCH, "submit a run")
+        run = self.ledger.run(_one_word(command, "RUN"))
+        policy = tasks.task(self.ledger, run.spec.task.name).task.policy
+        standing = published.standing_of(self.home.board, run.id)
+        against = [standing.difference.against] if standing and standing.difference else []
+        review = reviews.submit(self.ledger, self.home, run, policy, person, against)
+        return answers.submitted(review)
+
+    def _approve(self, command: Command, caller: Caller, key: str) -> Reply:
+        return self._decide_in_words(command, Verdict.APPROVE, caller)
+
+    def _reject(self, command: Command, caller: Caller, key: str) -> Reply:
+        return self._decide_in_words(command, Verdict.REJECT, caller)
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def run_reply(self, run_id: str) -> Reply:
+        """A run with its state, and its metrics and checks once there are any."""
+        run = self.ledger.run(run_id)
+        standing = published.standing_of(self.home.board, run_id)
+        return answers.run(run, self.home.run(run_id), self.ledger, standing)
+
+    def _decide_in_words(self, command: Command, verdict: Verdict, caller: Caller) -> Reply:
+        if not command.words:
+            raise BadInput(f"Write {VERBS[command.verb].usage}.")
+        return self.decide(command.words[0], verdict, command.rest, caller)
+
+    def _review(self, target: str) -> Review:
+        """A review by its id, or the newest of a run."""
+        if target.startswith("v"):
+            return reviews.get(self.ledger, target)
+        run = self.ledger.run(target)
+        found = reviews.reviews(self.ledger, run.id)
+        if not found:
+            raise WrongState(f"{run.id} is not in review. `submit {run.id}` opens a review.")
+        return found[0]
+
+    def _spec(self, command: Command, caller: Caller) -> RunSpec:
+        own_paths = caller.origin == "terminal"
+        return specs.spec_from(command, self.ledger, self.settings, own_paths=own_paths)
+
+    def _show_run(self, run_id: str) -> None:
+        """Have the run's message drawn anew in chat."""
+        with self.ledger.write() as db:
+            outbox.enqueue(
+                db,
+                "run_card",
+                channel="",
+                subject=run_id,
+                payload={},
+                coalesce_key=f"run_card:{run_id}",
+            )
+
+    def _put_off(self, line: str, caller: Caller, key: str, reply_to: str) -> Reply:
+        require(caller, ANYONE_KNOWN, "ask for this")
+        payload = {
+            "line": line,
+            "identity": caller.identity,
+            "channel": caller.channel,
+            "key": key,
+            "reply_to": reply_to,
+        }
+        with self.ledger.write() as db:
+            outbox.enqueue(
+                db,
+                "slow",
+                channel=caller.channel,
+                subject=caller.identity,
+                payload=payload,
+                dedupe_key=f"slow:{key}",
+            )
+        return Reply("Looking at the data; the answer follows here.", later=True)
+
+    def _require_inside_roots(self, paths: list[str]) -> None:
+        """From chat, only files below the data roots can be named; links are followed first."""
+        roots = [Path(root).resolve() for root in self.settings.data.roots]
+        for path in paths:
+            real = Path(path).resolve()
+            if not any(real.is_relative_to(root) for root in roots):
+                listed = ", ".join(str(root) for root in roots) or "none is set"
+                raise NotAllowed(
+                    f"{path!r} is outside the data roots ({listed}). From chat only files below "
+                    "them can be named; an admin sets them under [data] in tuneboard.toml."
+                )
+
+
+def _is_slow(command: Command) -> bool:
+    return command.verb == "plan" or (command.verb == "task" and "add" in command.words[:1])
+
+
+def _one_word(command: Command, what: str) -> str:
+    if len(command.words) != 1:
+        raise BadInput(f"`{command.verb}` takes one {what}. Write {VERBS[command.verb].usage}.")
+    return command.words[0]
+
+
+def _require_same_data(spec: RunSpec, dataset: DatasetVersion) -> None:
+    if dataset.content_digest != spec.dataset_digest:
+        raise BadInput(_data_changed(spec.task))
+
+
+def _data_changed(task: Task) -> str:
+    return (
+        f"The files of {task.name!r} changed since version {task.version} was registered. "
+        "Register it again with `task add FILE`: that makes a new version, with a board of its own."
+    )

@@ -1,0 +1,408 @@
+"""From facts to a Reply: the words people read, and the JSON programs read. No decisions here."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.commands import VERBS, Verb
+from bot.replies import Reply, table
+from storage import errors, reviews
+from storage.home import Home
+from storage.ledger import Ledger
+from storage.records import (
+    BoardSummary,
+    Check,
+    DatasetVersion,
+    Event,
+    EvidenceSummary,
+    Metric,
+    Outcome,
+    Review,
+    Run,
+    RunSpec,
+    RunState,
+    Split,
+    Standing,
+)
+from storage.run_folder import RunFolder
+from storage.tasks import RegisteredTask
+
+WORDS = {
+    Outcome.PASS: "pass",
+    Outcome.WARN: "warning",
+    Outcome.FAIL: "FAIL",
+    Outcome.NOT_RUN: "not run",
+}
+
+
+def help_all() -> Reply:
+    rows = [(verb.usage, verb.does) for verb in VERBS.values()]
+    return Reply(
+        "This is what can be asked. `help VERB` shows an example.",
+        table=table(("write", "to"), rows),
+        data={"verbs": {verb.name: verb.usage for verb in VERBS.values()}},
+    )
+
+
+def help_verb(verb: Verb) -> Reply:
+    keys = f"\nKeys: {', '.join(verb.keys)}" if verb.keys else ""
+    text = f"`{verb.usage}`: {verb.does}.{keys}\nExample: `{verb.example}`"
+    return Reply(text, data={"verb": verb.name, "usage": verb.usage, "keys": list(verb.keys)})
+
+
+def tasks(found: Sequence[RegisteredTask]) -> Reply:
+    if not found:
+        return Reply("No tasks yet. `task add FILE` registers one.", data={"tasks": []})
+    rows = [
+        (
+            item.task.name,
+            item.task.version,
+            item.task.primary_metric,
+            len(item.dataset.labels),
+            item.dataset.split(Split.TEST).rows,
+            item.task.owner or item.added_by,
+        )
+        for item in found
+    ]
+    columns = ("task", "version", "primary metric", "labels", "test rows", "owner")
+    return Reply(
+        f"{len(found)} task{'s' if len(found) > 1 else ''}.",
+        table=table(columns, rows),
+        data={"tasks": [task_json(item) for item in found]},
+    )
+
+
+def task(item: RegisteredTask, *, added: bool = False) -> Reply:
+    verb = "is registered" if added else "was registered"
+    lines = [
+        f"*{item.task.name}* version {item.task.version} {verb} by {item.added_by}.",
+        f"Primary metric {item.task.primary_metric}; labels: {_some(item.dataset.labels)}.",
+        *data_lines(item.dataset),
+    ]
+    return Reply("\n".join(lines), data={"task": task_json(item)})
+
+
+def data_lines(dataset: DatasetVersion) -> list[str]:
+    """What was found in a task's files, one fact a line."""
+    found = dataset.quality
+    sizes = ", ".join(f"{part.split.value} {part.rows:,}" for part in dataset.splits)
+    lines = [
+        f"Data version `{dataset.content_digest[:12]}`: {found.rows_read:,} rows read, {sizes}.",
+        f"Duplicates (case and white space folded): {found.duplicates_folded:,}, "
+        f"{found.duplicates_exact:,} of them exact; {found.kept_out_of_train:,} kept out of train "
+        "because validation or test has them.",
+    ]
+    if found.empty_rows:
+        rows = ", ".join(str(row) for row in found.empty_row_numbers[:5])
+        lines.append(f"{found.empty_rows:,} empty rows left out (row {rows}…).")
+    if found.conflicting_labels:
+        lines.append(f"{found.conflicting_labels:,} texts carry more than one label.")
+    if found.rows_over_limit is not None:
+        lines.append(
+            f"{found.rows_over_limit:,} rows are longer than {found.token_limit} tokens and are "
+            f"cut (median {found.tokens_median}, longest {found.tokens_max})."
+        )
+    return lines + [f"Note: {note}" for note in found.notes]
+
+
+def plan(spec: RunSpec, dataset: DatasetVersion, ledger: Ledger, home: Home, slots: int) -> Reply:
+    waiting = len(ledger.runs(states=(RunState.QUEUED,)))
+    active = len(ledger.runs(states=(RunState.ACTIVE,)))
+    before = _seconds_before(spec, ledger, home)
+    lines = [
+        f"*Plan*: {describe(spec)}. Nothing was started.",
+        *data_lines(dataset),
+        f"Queue: {active} of {slots} places taken, {waiting} waiting before this one.",
+        f"Time: about {before:.0f} s, as such a run took before."
+        if before
+        else "Time: not known; no such run has finished here yet.",
+    ]
+    data = {
+        "plan": {
+            "spec": spec.model_dump(mode="json"),
+            "dataset": dataset.model_dump(mode="json"),
+            "queue": {"active": active, "waiting": waiting, "slots": slots},
+            "expected_seconds": before,
+        }
+    }
+    return Reply("\n".join(lines), data=data)
+
+
+def launched(run: Run, place: int | None) -> Reply:
+    where = f"queued at place {place}" if place else run.state.value
+    text = f"Run `{run.id}` is {where}: {describe(run.spec)}."
+    return Reply(text, run_id=run.id, data={"run": run_json(run, None)})
+
+
+def cancelling(run: Run) -> Reply:
+    ended = run.state is RunState.CANCELLED
+    text = f"Run `{run.id}` is cancelled." if ended else f"Run `{run.id}` saves and ends."
+    return Reply(text, run_id=run.id, data={"run": run_json(run, None)})
+
+
+def queue(ledger: Ledger) -> Reply:
+    found = ledger.runs(states=(RunState.ACTIVE, RunState.QUEUED))
+    if not found:
+        return Reply("Nothing is running and nothing waits.", data={"runs": []})
+    rows = [(run.id, run.state.value, describe(run.spec), run.requested_by) for run in found]
+    return Reply(
+        f"{sum(run.state is RunState.ACTIVE for run in found)} running, "
+        f"{sum(run.state is RunState.QUEUED for run in found)} waiting.",
+        table=table(("run", "state", "what", "by"), rows),
+        data={"runs": [run_json(run, None) for run in found]},
+    )
+
+
+def runs(found: Sequence[Run], home: Home) -> Reply:
+    if not found:
+        return Reply("No runs yet. `run task=… method=…` starts one.", data={"runs": []})
+    rows = [
+        (run.id, run.state.value, describe(run.spec), _primary(run, home), run.requested_by)
+        for run in found
+    ]
+    return Reply(
+        f"The newest {len(found)} runs." if len(found) > 1 else "One run.",
+        table=table(("run", "state", "what", "result on test", "by"), rows),
+        data={"runs": [run_json(run, _summary(home.run(run.id))) for run in found]},
+    )
+
+
+def run(found: Run, folder: RunFolder, ledger: Ledger, standing: Standing | None = None) -> Reply:
+    """A run with state and progress, and its numbers once there are any."""
+    summary = _summary(folder)
+    metrics = folder.metrics() if summary else ()
+    checks = standing.checks if standing else folder.checks() if summary else ()
+    place = ledger.queue_place(found.id)
+    lines = [
+        f"Run `{found.id}` is *{found.state.value}*: {describe(found.spec)}.",
+        *([f"It is at place {place} in the queue."] if place else []),
+        *([f"{found.reason}"] if found.reason and found.state.ended else []),
+        *([progress_line(event)] if (event := newest_event(found, folder)) else []),
+        *([engine_line(summary)] if summary else []),
+        *[metric_line(metric) for metric in headline(found.spec, metrics)],
+        *[check_line(check) for check in checks],
+    ]
+    data = {
+        "run": run_json(found, summary),
+        "metrics": [metric_json(metric) for metric in metrics],
+        "checks": [check_json(check) for check in checks],
+    }
+    failed = found.state is RunState.FAILED
+    return Reply("\n".join(lines), run_id=found.id, data=data, exit_code=1 if failed else 0)
+
+
+def top(task_name: str, summary: BoardSummary | None, url: str) -> Reply:
+    rows = summary.standings.get(task_name, ()) if summary else ()
+    if not rows:
+        return Reply(
+            f"The board of {task_name} is empty: no run has finished.", data={"standings": []}
+        )
+    shown = [
+        (
+            row.place,
+            row.run_id,
+            row.method.value,
+            number(row.primary),
+            difference_words(row),
+            ", ".join(flag_words(row.checks)) or "none",
+            row.status,
+        )
+        for row in rows
+    ]
+    columns = (
+        "place",
+        "run",
+        "method",
+        rows[0].primary.name,
+        "against baseline",
+        "flags",
+        "status",
+    )
+    return Reply(
+        f"Board of *{task_name}*, by {rows[0].primary.name} on test. {url}/?task={task_name}",
+        table=table(columns, shown),
+        data={"standings": [row.model_dump(mode="json") for row in rows]},
+    )
+
+
+def submitted(review: Review) -> Reply:
+    needed = review.approvals_needed
+    return Reply(
+        f"Review `{review.id}` of run `{review.run_id}` is open; it needs {needed} "
+        f"approval{'s' if needed > 1 else ''} by somebody else.",
+        run_id=review.run_id,
+        review_id=review.id,
+        data={"review": review.model_dump(mode="json")},
+    )
+
+
+def decided(result: reviews.Decided) -> Reply:
+    review = result.review
+    verb = "approved" if result.decision.verdict.value == "approve" else "rejected"
+    again = "" if result.new else " That was noted before; nothing was done twice."
+    return Reply(
+        f"You {verb} run `{review.run_id}`. Review `{review.id}` is *{review.state.value}*. "
+        f"Head of the decision chain: `{result.decision.hash[:12]}`.{again}",
+        run_id=review.run_id,
+        review_id=review.id,
+        data={
+            "review": review.model_dump(mode="json"),
+            "decision": result.decision.model_dump(mode="json"),
+            "new": result.new,
+        },
+    )
+
+
+# --- words for one thing, shared with the cards in chat -------------------------------------------
+
+
+def describe(spec: RunSpec) -> str:
+    """`lora on minilm for tickets, seed 1`."""
+    base = f" on {spec.base.name}" if spec.base else ""
+    asked = spec.training.model_dump(exclude_none=True)
+    settings = "".join(f", {key} {value:g}" for key, value in asked.items())
+    return f"{spec.method.value}{base} for {spec.task.name}, seed {spec.seed}{settings}"
+
+
+def number(metric: Metric) -> str:
+    """`0.947 (0.931–0.960)`, or why there is none."""
+    if metric.value is None:
+        return "not measured"
+    interval = (
+        f" ({metric.low:.3f}–{metric.high:.3f})"
+        if metric.low is not None and metric.high is not None
+        else ""
+    )
+    return f"{metric.value:.3f}{interval}"
+
+
+def metric_line(metric: Metric) -> str:
+    why = f": {metric.missing_because}" if metric.value is None else f", n = {metric.n:,}"
+    return f"{metric.name} on {metric.split}: {number(metric)}{why}"
+
+
+def check_line(check: Check) -> str:
+    return f"{check.id}: {WORDS[check.outcome]}. {check.reason}"
+
+
+def engine_line(summary: EvidenceSummary) -> str:
+    return f"Engine: {summary.engine} on {summary.device}. {summary.engine_reason}"
+
+
+def progress_line(event: Event) -> str:
+    """The newest event of a live run in words."""
+    parts = [event.stage or event.kind]
+    if event.step is not None and event.steps:
+        parts.append(f"step {event.step} of {event.steps}")
+    if event.loss is not None:
+        parts.append(f"loss {event.loss:.3f}")
+    if event.eta_s is not None:
+        parts.append(f"about {event.eta_s:.0f} s left")
+    return ", ".join(parts) + (f": {event.message}" if event.message else "")
+
+
+def headline(spec: RunSpec, metrics: Sequence[Metric]) -> list[Metric]:
+    """The numbers a person asks for first: the primary metric, then the usual ones, on test."""
+    names = dict.fromkeys((spec.task.primary_metric, "accuracy", "macro_f1", "roc_auc"))
+    on_test = {m.name: m for m in metrics if m.split == "test" and not m.group}
+    return [on_test[name] for name in names if name in on_test]
+
+
+def flag_words(checks: Sequence[Check]) -> list[str]:
+    """The checks that did not pass, with their outcome."""
+    flagged = [check for check in checks if check.outcome in {Outcome.WARN, Outcome.FAIL}]
+    return [f"{check.id} {WORDS[check.outcome]}" for check in flagged]
+
+
+def difference_words(row: Standing) -> str:
+    """How a run stands to the best baseline, in points and words."""
+    if row.difference is None:
+        return "is a baseline" if row.method.is_baseline else "not compared"
+    diff = row.difference
+    word = "better" if diff.low > 0 else "worse" if diff.high < 0 else "cannot be told apart"
+    return f"{diff.value:+.3f} ({diff.low:+.3f} to {diff.high:+.3f}), {word}"
+
+
+def newest_event(found: Run, folder: RunFolder) -> Event | None:
+    """What an active run last reported."""
+    if found.state is not RunState.ACTIVE or found.attempt == 0:
+        return None
+    events = folder.events(found.attempt).events
+    return events[-1] if events else None
+
+
+# --- JSON -----------------------------------------------------------------------------------------
+
+
+def run_json(found: Run, summary: EvidenceSummary | None) -> Mapping[str, Any]:
+    """The object `run` of every command that is about a run."""
+    spec = found.spec
+    return {
+        "id": found.id,
+        "state": found.state.value,
+        "reason": found.reason,
+        "task": spec.task.name,
+        "task_version": spec.task.version,
+        "method": spec.method.value,
+        "base": spec.base.name if spec.base else None,
+        "seed": spec.seed,
+        "engine": summary.engine if summary else None,
+        "engine_reason": summary.engine_reason if summary else None,
+        "device": summary.device if summary else None,
+        "seconds": summary.seconds.get("total") if summary else None,
+        "attempt": found.attempt,
+        "requested_by": found.requested_by,
+        "dataset": spec.dataset_digest,
+        "training": dict(summary.training) if summary else None,
+        "notes": list(summary.notes) if summary else [],
+        "created_at": found.created_at.isoformat(),
+        "updated_at": found.updated_at.isoformat(),
+    }
+
+
+def metric_json(metric: Metric) -> Mapping[str, Any]:
+    return metric.model_dump(mode="json")
+
+
+def check_json(check: Check) -> Mapping[str, Any]:
+    return check.model_dump(mode="json")
+
+
+def task_json(item: RegisteredTask) -> Mapping[str, Any]:
+    """A task with what was found in its data."""
+    return {
+        **item.task.model_dump(mode="json"),
+        "labels": list(item.dataset.labels),
+        "dataset": item.dataset.model_dump(mode="json"),
+        "added_by": item.added_by,
+    }
+
+
+def _summary(folder: RunFolder) -> EvidenceSummary | None:
+    """None where there is no readable evidence; a broken folder must not hide the run."""
+    try:
+        return folder.summary() if folder.has_evidence else None
+    except errors.CorruptFolder:
+        return None
+
+
+def _primary(found: Run, home: Home) -> str:
+    folder = home.run(found.id)
+    if _summary(folder) is None:
+        return found.reason[:60] if found.state is RunState.FAILED else "–"
+    best = headline(found.spec, folder.metrics())
+    return f"{best[0].name} {number(best[0])}" if best else "–"
+
+
+def _seconds_before(spec: RunSpec, ledger: Ledger, home: Home) -> float | None:
+    """How long the newest run of the same task, method and base took."""
+    for found in ledger.runs(states=(RunState.SUCCEEDED,), task=spec.task.name, limit=50):
+        same = found.spec.method is spec.method and found.spec.base == spec.base
+        summary = _summary(home.run(found.id)) if same else None
+        if summary and "total" in summary.seconds:
+            return summary.seconds["total"]
+    return None
+
+
+def _some(labels: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(labels) - most} more" if len(labels) > most else ""
+    return ", ".join(labels[:most]) + more

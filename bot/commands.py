@@ -1,0 +1,169 @@
+"""What can be asked: one grammar for Slack, mentions and the terminal.
+
+    VERB [words] [key=value …]        values with spaces stand in "double quotes"
+
+The parser only tells words apart; it knows nothing of tasks or runs, and never exits the process.
+"""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from storage.errors import BadInput, UnknownName
+
+RUN_KEYS = (
+    "task",
+    "method",
+    "base",
+    "epochs",
+    "lr",
+    "batch",
+    "max_tokens",
+    "rank",
+    "alpha",
+    "dropout",
+    "patience",
+    "seed",
+    "engine",
+    "device",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One thing that can be asked. `keys` are the options it takes."""
+
+    name: str
+    usage: str
+    does: str
+    example: str
+    keys: tuple[str, ...] = ()
+    free_text: bool = False
+
+
+VERBS = {
+    verb.name: verb
+    for verb in (
+        Verb("help", "help [VERB]", "say what can be asked", "help run"),
+        Verb(
+            "task",
+            "task list | task show NAME | task add FILE",
+            "list, show or register tasks",
+            "task show tickets",
+        ),
+        Verb(
+            "run",
+            "run task=NAME method=METHOD [base=BASE] [key=value …]",
+            "train and evaluate a model",
+            "run task=tickets method=lora base=minilm epochs=2",
+            keys=RUN_KEYS,
+        ),
+        Verb(
+            "plan",
+            "plan task=NAME method=METHOD [base=BASE] [key=value …]",
+            "say what a run would do, without doing it",
+            "plan task=tickets method=lora base=minilm",
+            keys=RUN_KEYS,
+        ),
+        Verb("status", "status [RUN]", "show a run, or the queue", "status r1m7yr87y2xb0h"),
+        Verb("runs", "runs [mine] [task=NAME]", "list runs", "runs mine", keys=("task",)),
+        Verb("top", "top [TASK]", "show the board of a task", "top tickets", keys=("task",)),
+        Verb("cancel", "cancel RUN", "end a run", "cancel r1m7yr87y2xb0h"),
+        Verb("submit", "submit RUN", "ask for a review of a run", "submit r1m7yr87y2xb0h"),
+        Verb(
+            "approve",
+            "approve RUN-OR-REVIEW REASON",
+            "approve a run in review",
+            "approve v1m7yr87y2xb0h clearly better than the baselines",
+            free_text=True,
+        ),
+        Verb(
+            "reject",
+            "reject RUN-OR-REVIEW REASON",
+            "reject a run in review",
+            "reject v1m7yr87y2xb0h recall on refunds is too low",
+            free_text=True,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One parsed line."""
+
+    verb: str
+    words: tuple[str, ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
+    rest: str = ""
+
+
+def parse(line: str) -> Command:
+    """A line of the grammar as a command. An empty line asks for help.
+
+    Raises:
+        BadInput: A quote is not closed, a key is unknown or stands twice.
+        UnknownName: There is no such verb; the message names the nearest.
+    """
+    return parse_words(_split(_plain_punctuation(line)))
+
+
+def parse_words(words: Sequence[str]) -> Command:
+    """The same for words that are apart already, as in a terminal."""
+    if not words:
+        return Command("help")
+    verb = VERBS.get(words[0].lower())
+    if verb is None:
+        raise UnknownName(f"I do not know {_quoted(words[0])}.{did_you_mean(words[0], VERBS)}")
+    rest = [word for word in words[1:] if word]
+    if verb.free_text:
+        return Command(verb.name, tuple(rest[:1]), {}, " ".join(rest[1:]))
+    plain = tuple(word for word in rest if not _KEY_VALUE.match(word))
+    pairs = [word for word in rest if _KEY_VALUE.match(word)]
+    return Command(verb.name, plain, _options(verb, pairs))
+
+
+def did_you_mean(word: str, known: Sequence[str] | dict[str, Verb]) -> str:
+    """A sentence that names the nearest known word, or all of them."""
+    names = list(known)
+    near = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    if near:
+        return f" Did you mean `{near[0]}`?"
+    return f" Known: {', '.join(names)}." if names else ""
+
+
+_KEY_VALUE = re.compile(r"[A-Za-z_][A-Za-z_-]*=")
+_PLAIN: dict[int, str] = {ord("“"): '"', ord("”"): '"', ord("„"): '"', 0x2014: "--", 0xA0: " "}
+_TOKEN = re.compile(r'(?:[^\s"]|"[^"]*")+')
+
+
+def _options(verb: Verb, pairs: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, _, value = pair.partition("=")
+        key = key.lower().replace("-", "_")
+        if key not in verb.keys:
+            hint = did_you_mean(key, verb.keys) or " It takes no keys."
+            raise BadInput(f"`{verb.name}` has no key {_quoted(key)}.{hint}")
+        if key in found:
+            raise BadInput(f"The key `{key}` stands twice; give it once.")
+        if not value:
+            raise BadInput(f"The key `{key}` has no value; write `{key}=…` without spaces.")
+        found[key] = value
+    return found
+
+
+def _split(line: str) -> list[str]:
+    if line.count('"') % 2:
+        raise BadInput('A quote is not closed: every " needs a second one.')
+    return [token.replace('"', "") for token in _TOKEN.findall(line)]
+
+
+def _plain_punctuation(line: str) -> str:
+    """Phones and Slack turn quotes and dashes into typographic ones."""
+    return line.translate(_PLAIN)
+
+
+def _quoted(word: str) -> str:
+    return repr(word if len(word) <= 40 else word[:40] + "…")

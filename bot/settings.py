@@ -1,0 +1,169 @@
+"""Settings of one Tuneboard, read once per program from `tuneboard.toml` in the home.
+
+Plain values only; secrets come from the environment. This file alone reads `os.environ`.
+"""
+
+import os
+import pwd
+import re
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from storage.errors import BadInput
+from storage.home import Home
+from storage.records import Name, Person, Record, Role
+from storage.tasks import explain
+
+
+class PersonEntry(Record):
+    """`[people.NAME]`: who somebody is, in chat and on this machine, and what they may do."""
+
+    roles: tuple[Role, ...] = ()
+    slack: str | None = None
+    os: str | None = None
+
+
+class BaseEntry(Record):
+    """`[bases.NAME]`: a base model that people may name: a local folder or a pinned hub id."""
+
+    path: str | None = None
+    hub: str | None = None
+    revision: str | None = None
+
+
+class DataSettings(Record):
+    """`[data]`: below which folders a task file named from chat may lie."""
+
+    roots: tuple[str, ...] = ()
+
+
+class HostSettings(Record):
+    """`[hosts]`: how many runs at a time, on which GPUs, and how long a cancelled one may save."""
+
+    slots: int = Field(default=1, ge=1, le=64)
+    gpus: tuple[int, ...] = ()
+    grace_s: float = Field(default=30, gt=0, le=3600)
+
+
+class SlackSettings(Record):
+    """`[slack]`: the team, the channel where runs are told of, and where the API is."""
+
+    team: str | None = None
+    channel: str | None = None
+    api_url: str = "https://slack.com/api/"
+
+
+class LeaderboardSettings(Record):
+    """`[leaderboard]`: its address, for links."""
+
+    url: str = "http://localhost:8501"
+
+
+class Settings(Record):
+    """Everything in `tuneboard.toml`."""
+
+    people: dict[Name, PersonEntry] = Field(default_factory=dict)
+    bases: dict[Name, BaseEntry] = Field(default_factory=dict)
+    data: DataSettings = DataSettings()
+    hosts: HostSettings = HostSettings()
+    slack: SlackSettings = SlackSettings()
+    leaderboard: LeaderboardSettings = LeaderboardSettings()
+
+    @model_validator(mode="after")
+    def _one_person_an_identity(self) -> Self:
+        for field in ("slack", "os"):
+            given = [v for entry in self.people.values() if (v := getattr(entry, field))]
+            if len(given) != len(set(given)):
+                raise ValueError(f"two people have the same `{field}`")
+        return self
+
+    def person_of_slack(self, user_id: str) -> Person | None:
+        """The person behind a Slack user id, or None for a stranger."""
+        return self._person_where("slack", user_id)
+
+    def person_of_os(self, user: str) -> Person | None:
+        """The person behind a user of this machine, or None for a stranger."""
+        return self._person_where("os", user)
+
+    def _person_where(self, field: str, value: str) -> Person | None:
+        for name, entry in self.people.items():
+            if getattr(entry, field) == value:
+                return Person(name=name, roles=frozenset(entry.roles))
+        return None
+
+
+class Secrets(BaseSettings):
+    """Tokens, from the environment only: SLACK_BOT_TOKEN and SLACK_APP_TOKEN."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    slack_bot_token: SecretStr | None = None
+    slack_app_token: SecretStr | None = None
+
+    @cached_property
+    def complete(self) -> bool:
+        return self.slack_bot_token is not None and self.slack_app_token is not None
+
+
+def home_from(argument: str | None) -> Home:
+    """`--home`, else TUNEBOARD_HOME, else `.tuneboard` in the current folder."""
+    place = argument or os.environ.get("TUNEBOARD_HOME") or ".tuneboard"
+    return Home(Path(place).expanduser().resolve())
+
+
+def os_user() -> str:
+    """The user this process runs as, from the system and not from a variable one can set."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid-{os.getuid()}"
+
+
+_CHILD_VARIABLES = (
+    "PATH HOME LANG LC_ALL TMPDIR TZ PYTHONPATH VIRTUAL_ENV LD_LIBRARY_PATH HF_HOME HF_HUB_OFFLINE"
+    " HF_HUB_CACHE HF_TOKEN TRANSFORMERS_OFFLINE CUDA_VISIBLE_DEVICES OMP_NUM_THREADS"
+    " TUNEBOARD_THREADS"
+)
+
+
+def child_environment() -> dict[str, str]:
+    """What a trainer's process may see of our environment: never a Slack token."""
+    names = _CHILD_VARIABLES.split()
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def load_settings(home: Home) -> Settings:
+    """The settings of a home. A home without any gets a starter file.
+
+    Whoever makes a home owns it: the starter file gives the current user every role.
+
+    Raises:
+        BadInput: The file is not TOML, or a key is unknown or wrong.
+    """
+    path = home.settings_file
+    if not path.exists() and not home.ledger_file.exists():
+        home.create()
+        path.write_text(_starter(os_user()), encoding="utf-8")
+    if not path.exists():
+        return Settings()
+    try:
+        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not valid TOML: {error}. Mend that line.") from error
+    except ValidationError as error:
+        raise BadInput(f"{path}: {explain(error)} See tuneboard.example.toml.") from error
+
+
+def _starter(user: str) -> str:
+    name = re.sub(r"[^a-z0-9_-]", "-", user.lower()).strip("-_")[:60] or "me"
+    return (
+        "# Settings of this Tuneboard; tuneboard.example.toml explains every key.\n"
+        f"[people.{name}]\n"
+        'roles = ["launcher", "reviewer", "admin"]\n'
+        f'os = "{user}"\n'
+    )
