@@ -1,0 +1,8 @@
+"""Names for the arrays that this arithmetic takes and gives."""
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]

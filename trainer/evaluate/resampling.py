@@ -1,0 +1,105 @@
+"""The bootstrap, vectorised: thousands of resamples of a test set as arrays of counts.
+
+Examples that look alike to a metric (the same true and answered classes) are one cell, and a
+resample only needs to know how often each cell was drawn. Several models are resampled with the
+same draws by making the cell their joint answers.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainer.evaluate.arrays import FloatArray, IntArray
+from trainer.evaluate.metrics import ClassCounts
+
+RESAMPLES = 2000
+BLOCK = 2_000_000
+"""Drawn examples held in memory at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Examples that look alike, counted.
+
+    Attributes:
+        answers: Shape (cells, columns). The distinct rows.
+        of_example: Shape (n,). The cell that each example belongs to.
+        sizes: Shape (cells,). How many examples each cell holds.
+    """
+
+    answers: IntArray
+    of_example: IntArray
+    sizes: IntArray
+
+
+def cells_of(*columns: IntArray) -> Cells:
+    """Group examples by the class indices in these columns, each of shape (n,)."""
+    code = np.zeros(len(columns[0]), np.int64)
+    for column in columns:  # renumbering after each column keeps the code small for any count
+        code = code * (int(column.max()) + 1) + column
+        code = np.unique(code, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    first = np.unique(code, return_index=True)[1]
+    answers = np.stack([column[first] for column in columns], axis=1)
+    return Cells(answers, code, np.bincount(code).astype(np.int64))
+
+
+def resampled_sizes(cells: Cells, resamples: int, seed: int) -> FloatArray:
+    """Shape (resamples, cells). How often each cell was drawn in n draws with replacement."""
+    generator = np.random.default_rng(seed)
+    n, width = len(cells.of_example), len(cells.sizes)
+    drawn = np.empty((resamples, width), np.float64)
+    step = max(1, BLOCK // n)
+    for start in range(0, resamples, step):
+        rows = min(step, resamples - start)
+        chosen = cells.of_example[generator.integers(0, n, (rows, n))]
+        chosen += np.arange(rows)[:, None] * width
+        drawn[start : start + rows] = np.bincount(chosen.ravel(), minlength=rows * width).reshape(
+            rows, width
+        )
+    return drawn
+
+
+def counts_of_cells(
+    sizes: FloatArray, gold: IntArray, predicted: IntArray, classes: int
+) -> ClassCounts:
+    """Class counts of each resample, shape (resamples, K).
+
+    Args:
+        sizes: Shape (resamples, cells).
+        gold: Shape (cells,). The true class in each cell.
+        predicted: Shape (cells,). The class answered in each cell.
+        classes: K.
+    """
+    kinds = np.eye(classes)
+    right = kinds[gold] * (gold == predicted)[:, None]
+    return ClassCounts(sizes @ right, sizes @ kinds[gold], sizes @ kinds[predicted])
+
+
+def smoothed_counts(
+    gold: IntArray, predicted: IntArray, classes: int, resamples: int, seed: int
+) -> tuple[ClassCounts, ClassCounts]:
+    """The class counts with one pseudo-error added, and resamples of them.
+
+    The pseudo-error is spread over the wrong cells between classes that occur, in proportion to
+    how often both are true: without it a model that made no mistake would seem free of doubt.
+
+    Returns:
+        The smoothed counts, shape (K,), and n drawn examples each, shape (resamples, K).
+    """
+    n = len(gold)
+    matrix = np.zeros((classes, classes))
+    np.add.at(matrix, (gold, predicted), 1.0)
+    share = matrix.sum(axis=1)
+    errors = np.outer(share, share)
+    np.fill_diagonal(errors, 0)
+    if not errors.any():  # one class only: it may be mistaken for any other
+        errors = np.outer(share, np.ones(classes))
+        np.fill_diagonal(errors, 0)
+    matrix += errors / errors.sum()
+    rows, columns = np.nonzero(matrix)
+    sizes = matrix[rows, columns]
+    generator = np.random.default_rng(seed)
+    drawn = generator.multinomial(n, sizes / sizes.sum(), size=resamples).astype(np.float64)
+    whole = counts_of_cells(sizes[None, :], rows, columns, classes)
+    point = ClassCounts(whole.hits[0], whole.gold[0], whole.predicted[0])
+    return point, counts_of_cells(drawn, rows, columns, classes)
