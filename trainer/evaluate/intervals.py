@@ -20,6 +20,9 @@ from trainer.evaluate.arrays import FloatArray
 Z95 = float(norm.ppf(0.975))
 """Half the width of a two-sided 95 % interval, in standard errors."""
 
+Z_ONE_SIDED = float(norm.ppf(0.95))
+"""How far one-sided 95 % bounds lie from the value: flags ask in one direction only."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:

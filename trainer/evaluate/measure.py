@@ -10,7 +10,8 @@ import numpy as np
 
 from storage.records import Metric
 from trainer.evaluate import metrics
-from trainer.evaluate.arrays import FloatArray, IntArray
+from trainer.evaluate.arrays import BoolArray, FloatArray
+from trainer.evaluate.groups import ROWS_PER_GROUP, groups_of
 from trainer.evaluate.influence import PSEUDO_EXAMPLES, auc_influence, macro_auc_influence
 from trainer.evaluate.intervals import (
     Interval,
@@ -27,11 +28,7 @@ SplitName = Literal["train", "validation", "test"]
 
 ROWS_FOR_CLASS_INTERVAL = 30
 ROWS_PER_CLASS_FOR_MACRO_INTERVAL = 10
-ROWS_PER_GROUP = 30
-"""Fewer examples than these give a number that says little: evaluation practice, not a theorem."""
-
-UNKNOWN_GROUP = "(unknown)"
-"""What an empty value of a sensitive column is counted under."""
+"""Fewer examples than these give an interval that says little: practice, not a theorem."""
 
 
 def measure(
@@ -86,24 +83,16 @@ def measure_groups(
     """
     wanted = [label for label in favourable if label in predictions.labels]
     found: list[Metric] = []
-    for column, rows in members(groups):
-        correct = predictions.correct[rows]
-        found.append(_share("accuracy", correct, split, column))
+    for group in groups_of(groups):
+        correct = predictions.correct[group.rows]
+        found.append(_share("accuracy", correct, split, group.name))
         for label in wanted:
-            selected = predictions.predicted[rows] == predictions.labels.index(label)
-            found.append(_share(f"selection_rate:{label}", selected, split, column))
+            selected = predictions.predicted[group.rows] == predictions.labels.index(label)
+            found.append(_share(f"selection_rate:{label}", selected, split, group.name))
     return tuple(found)
 
 
-def members(groups: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, IntArray]]:
-    """The rows of each `<column>:<value>`, columns and values in a stable order."""
-    for column, values in groups.items():
-        named = np.array([value.strip() or UNKNOWN_GROUP for value in values])
-        for value in sorted(set(named.tolist())):
-            yield f"{column}:{value}", np.flatnonzero(named == value).astype(np.int64)
-
-
-def _share(name: str, events: FloatArray | np.ndarray, split: SplitName, group: str) -> Metric:
+def _share(name: str, events: BoolArray, split: SplitName, group: str) -> Metric:
     n = len(events)
     if n < ROWS_PER_GROUP:
         reason = f"too few: {n} examples, at least {ROWS_PER_GROUP} are needed"
