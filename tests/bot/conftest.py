@@ -1,0 +1,101 @@
+"""A small Tuneboard with a registered task and three people."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.access import Caller
+from bot.actions import Actions
+from bot.settings import PersonEntry, Settings
+from storage import tasks
+from storage.home import Home
+from storage.ledger import Ledger
+from storage.records import (
+    AttemptState,
+    DataFile,
+    DataQuality,
+    DatasetVersion,
+    DataSource,
+    Event,
+    Role,
+    Run,
+    RunState,
+    Split,
+    SplitSummary,
+    Task,
+    now,
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    place = Home(tmp_path / "home")
+    place.create()
+    return place
+
+
+@pytest.fixture
+def ledger(home: Home) -> Iterator[Ledger]:
+    opened = Ledger.open(home.ledger_file)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(
+        people={
+            "ana": PersonEntry(roles=(Role.LAUNCHER, Role.REVIEWER), slack="U1", os="ana"),
+            "leo": PersonEntry(roles=(Role.LAUNCHER,), slack="U2"),
+            "reva": PersonEntry(roles=(Role.REVIEWER,), slack="U3"),
+        }
+    )
+
+
+@pytest.fixture
+def actions(ledger: Ledger, home: Home, settings: Settings) -> Actions:
+    tasks.add_task(ledger, _task(), _dataset(), 'name = "tickets"', "ana")
+    return Actions(ledger, home, settings)
+
+
+@pytest.fixture
+def caller(settings: Settings) -> Callable[[str], Caller]:
+    """Somebody in Slack, by user id."""
+    return lambda user: Caller(settings.person_of_slack(user), "slack", user, "C1")
+
+
+@pytest.fixture
+def finish(ledger: Ledger, home: Home) -> Callable[[str], Run]:
+    """End a queued run well, with the smallest evidence."""
+
+    def make(run_id: str) -> Run:
+        run = ledger.run(run_id)
+        while (claimed := ledger.claim_next_run("host")) and claimed[0].id != run_id:
+            pass
+        folder = home.run(run_id)
+        folder.create(run.spec)
+        folder.attempt(1).mkdir()
+        folder.append_event(1, Event(seq=1, at=now(), kind="finished"))
+        evidence, adapter = folder.staging(1, "evidence"), folder.staging(1, "adapter")
+        (evidence / "note.json").write_text("{}")
+        folder.publish_evidence(1, evidence, adapter)
+        end = AttemptState.SUCCEEDED
+        return ledger.end_attempt(run_id, 1, end, "host", run_state=RunState.SUCCEEDED)
+
+    return make
+
+
+def _task() -> Task:
+    return Task(name="tickets", data=DataSource(file="/data/tickets.csv"))
+
+
+def _dataset() -> DatasetVersion:
+    return DatasetVersion(
+        content_digest="a" * 64,
+        test_digest="t" * 64,
+        files=(DataFile(role="file", path="/x.csv", size_bytes=1, sha256="0" * 64, rows=3),),
+        labels=("no", "yes"),
+        splits=tuple(SplitSummary(split=s, rows=300, class_counts={"yes": 1}) for s in Split),
+        quality=DataQuality(rows_read=3, rows_used=3),
+    )

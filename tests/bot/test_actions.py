@@ -1,0 +1,132 @@
+"""What can be done: by whom, once, and with an answer that helps."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.access import Caller
+from bot.actions import Actions
+from storage import outbox, reviews
+from storage.errors import BadInput, NotAllowed, UnknownName, UserError, WrongState
+from storage.records import ReviewState, Run, RunState
+
+Who = Callable[[str], Caller]
+
+
+def test_a_run_is_queued_and_told_of(actions: Actions, caller: Who) -> None:
+    reply = actions.handle("run task=tickets method=tfidf seed=3", caller("U2"), "e1")
+    assert reply.run_id is not None
+    run = actions.ledger.run(reply.run_id)
+    assert (run.state, run.requested_by, run.spec.seed) == (RunState.QUEUED, "leo", 3)
+    assert run.spec.dataset_digest == "a" * 64
+    assert "queued at place 1" in reply.text
+    assert [row.kind for row in outbox.pending(actions.ledger)] == ["run_card"]
+
+
+def test_the_same_event_three_times_is_one_run(actions: Actions, caller: Who) -> None:
+    ids = {actions.handle("run tickets tfidf", caller("U2"), "e1").run_id for _ in range(3)}
+    assert len(ids) == len(actions.ledger.runs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("run tickets lora", "starts from a base model"),
+        ("run tickets tfidf base=minilm", "uses no base model"),
+        ("run tickets lora base=nowhere", "There is no base 'nowhere'"),
+        ("run tickets lora base=org/model", "full 40-digit commit hash"),
+        ("run tickets lorra", "Did you mean `lora`?"),
+        ("run tikets lora", "Did you mean `tickets`?"),
+        ("run method=lora", "Tasks: tickets"),
+        ("run tickets", "needs a method"),
+        ("run tickets tfidf seed=abc", "`seed` is 'abc'"),
+        ("run tickets tfidf epochs=3", "not trained in steps: leave out epochs"),
+        ("run tickets lora epochs=0 base=minilm", "`epochs` is '0'"),
+        ("run tickets lora lr=nan base=minilm", "`lr` is 'nan'"),
+        ("run tickets tfidf more words", "I do not know what 'more' means"),
+        ("top nothing", "There is no task 'nothing'"),
+        ("status", "Nothing is running"),
+        ("status r0000000", "There is no run"),
+        ("cancel", "takes one RUN"),
+        ("approve", "Write approve RUN-OR-REVIEW REASON"),
+        ("task add ../x.toml", "Looking at the data"),
+    ],
+)
+def test_bad_words_get_a_helpful_answer_and_change_nothing(
+    actions: Actions, caller: Who, line: str, said: str
+) -> None:
+    try:
+        answer = actions.handle(line, caller("U1"), "e1").text
+    except UserError as error:
+        answer = str(error)
+    assert said in answer
+    assert actions.ledger.runs() == ()
+
+
+def test_a_stranger_is_told_how_to_get_in(actions: Actions, caller: Who) -> None:
+    for line in ("run tickets tfidf", "runs", "top tickets", "task list", "plan tickets tfidf"):
+        with pytest.raises(NotAllowed, match=r'slack = "U9"'):
+            actions.handle(line, caller("U9"), "e1")
+    assert "what can be asked" in actions.handle("help", caller("U9"), "e2").text
+
+
+def test_a_reviewer_cannot_launch(actions: Actions, caller: Who) -> None:
+    with pytest.raises(NotAllowed, match="you \\(reva\\) have reviewer"):
+        actions.handle("run tickets tfidf", caller("U3"), "e1")
+
+
+def test_only_the_owner_cancels(actions: Actions, caller: Who) -> None:
+    run_id = actions.handle("run tickets tfidf", caller("U1"), "e1").run_id
+    with pytest.raises(NotAllowed, match="belongs to ana"):
+        actions.handle(f"cancel {run_id}", caller("U2"), "e2")
+    assert "is cancelled" in actions.handle(f"cancel {run_id}", caller("U1"), "e3").text
+    with pytest.raises(WrongState):
+        actions.ledger.request_cancel(str(run_id), "ana")
+
+
+def test_review_from_submission_to_approval(
+    actions: Actions, caller: Who, finish: Callable[[str], Run]
+) -> None:
+    run_id = str(actions.handle("run tickets tfidf", caller("U1"), "e1").run_id)
+    with pytest.raises(WrongState, match="only a succeeded run"):
+        actions.handle(f"submit {run_id}", caller("U1"), "e2")
+    finish(run_id)
+    review_id = str(actions.handle(f"submit {run_id}", caller("U1"), "e3").review_id)
+    with pytest.raises(NotAllowed, match="own run"):
+        actions.handle(f"approve {review_id} looks good", caller("U1"), "e4")
+    with pytest.raises(BadInput, match="reason is required"):
+        actions.handle(f"approve {review_id}", caller("U3"), "e5")
+    reply = actions.handle(f"approve {run_id} it's better", caller("U3"), "e6")
+    assert "*approved*" in reply.text
+    assert reviews.get(actions.ledger, review_id).state is ReviewState.APPROVED
+    assert reviews.decisions(actions.ledger)[0].reason == "it's better"
+
+
+def test_from_chat_only_files_below_the_roots_can_be_named(
+    actions: Actions, caller: Who, tmp_path: Path
+) -> None:
+    (tmp_path / "task.toml").write_text("")
+    with pytest.raises(NotAllowed, match="outside the data roots"):
+        actions.handle_slow(f"task add {tmp_path / 'task.toml'}", caller("U1"), "e1")
+
+
+def test_a_link_out_of_the_roots_is_followed_and_refused(
+    actions: Actions, caller: Who, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "secret.toml").write_text("")
+    (root / "task.toml").symlink_to(tmp_path / "secret.toml")
+    settings = actions.settings.model_copy(
+        update={"data": actions.settings.data.model_copy(update={"roots": (str(root),)})}
+    )
+    inside = Actions(actions.ledger, actions.home, settings)
+    with pytest.raises(NotAllowed, match="outside the data roots"):
+        inside.handle_slow(f"task add {root / 'task.toml'}", caller("U1"), "e1")
+
+
+def test_from_chat_a_folder_is_no_base(actions: Actions, caller: Who, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(UnknownName, match="There is no base"):
+        actions.handle(f"run tickets lora base={tmp_path}", caller("U1"), "e1")
