@@ -49,5 +49,5 @@ def _failed(reason: str, difference: float | None, limit: float, rows: int) -> C
         limit=limit,
         n=rows,
         reason=f"The saved model does not repeat what the trained one said. {reason}",
-        advice="Do not use this adapter: compare base revision, tokenizer and dtype, and run again.",
+        advice="Do not use this adapter: compare base revision, tokenizer and dtype; run again.",
     )

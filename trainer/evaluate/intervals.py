@@ -74,13 +74,14 @@ def effective_wilson(
     return Interval(found.low, found.high, how)
 
 
-def f1_interval(hits: float, gold: float, predicted: float, z: float = Z95) -> Interval:
+def f1_interval(hits: float, union: float, z: float = Z95) -> Interval:
     """The interval of one class's F1.
 
-    F1 = 2J/(1 + J), where J = hits/(gold + predicted − hits) is a share of the examples in which
-    the class was true or answered: J's Wilson interval, carried over. Rising in J, so exact.
+    F1 = 2J/(1 + J) rises with J = hits/union, the share of right answers among the examples in
+    which the class was true or answered (Jaccard's index). So the bounds of J's Wilson interval,
+    carried over, are those of F1.
     """
-    share = wilson(hits, gold + predicted - hits, z)
+    share = wilson(hits, union, z)
     low, high = (2 * bound / (1 + bound) for bound in (share.low, share.high))
     return Interval(low, high, "Wilson interval of the Jaccard index, as F1")
 

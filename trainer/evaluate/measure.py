@@ -3,16 +3,13 @@
 Read `measure` first. What there are too few examples for is said, not shown as if it were sure.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
-
-import numpy as np
 
 from storage.records import Metric
 from trainer.evaluate import metrics
-from trainer.evaluate.arrays import BoolArray, FloatArray
+from trainer.evaluate.arrays import BoolArray
 from trainer.evaluate.groups import ROWS_PER_GROUP, groups_of
-from trainer.evaluate.influence import PSEUDO_EXAMPLES, auc_influence, macro_auc_influence
 from trainer.evaluate.intervals import (
     Interval,
     effective_wilson,
@@ -23,6 +20,7 @@ from trainer.evaluate.intervals import (
 from trainer.evaluate.metrics import ClassCounts
 from trainer.evaluate.predictions import Predictions
 from trainer.evaluate.resampling import RESAMPLES, smoothed_counts
+from trainer.evaluate.scoring import COUNTED, LOSSES, area, positive_class
 
 SplitName = Literal["train", "validation", "test"]
 
@@ -139,28 +137,32 @@ def _resampled(
     smoothed, resamples = smoothed_counts(
         predictions.gold, predictions.predicted, len(predictions.labels), RESAMPLES, seed
     )
-    rarest = int(counts.gold.min())
-    measured: dict[str, Callable[[ClassCounts], FloatArray]] = {
-        "macro_f1": metrics.macro_f1,
-        "weighted_f1": metrics.weighted_f1,
-        "mcc": metrics.mcc,
-    }
-    for name, function in measured.items():
+    rarest, needed = int(counts.gold.min()), ROWS_PER_CLASS_FOR_MACRO_INTERVAL
+    for name, function in COUNTED.items():
         value = float(function(counts))
-        if name == "macro_f1" and rarest < ROWS_PER_CLASS_FOR_MACRO_INTERVAL:
+        if name == "macro_f1" and rarest < needed:
             label = predictions.labels[int(counts.gold.argmin())]
-            yield _bare(name, split, value, n, _too_few(label, rarest, 10))
+            yield _bare(name, split, value, n, _too_few(label, rarest, needed))
             continue
-        # MCC lives in [-1, 1]; halved and shifted it is a number in [0, 1] like the others.
-        low, high = (-1.0, 1.0) if name == "mcc" else (0.0, 1.0)
-        spread = (function(resamples) - low) / (high - low)
-        centre = (float(function(smoothed)) - low) / (high - low)
-        how = f"Wilson interval with the effective n of {RESAMPLES} smoothed resamples"
-        found = effective_wilson((value - low) / (high - low), centre, float(spread.var()), how)
-        scaled = Interval(
-            low + (high - low) * found.low, low + (high - low) * found.high, found.how
-        )
-        yield _metric(name, split, value, n, scaled)
+        interval = _resampled_interval(name, value, float(function(smoothed)), function(resamples))
+        if interval is None:
+            yield _bare(name, split, value, n, "the same in every resample")
+        else:
+            yield _metric(name, split, value, n, interval)
+
+
+def _resampled_interval(
+    name: str, value: float, smoothed: float, resampled: FloatArray
+) -> Interval | None:
+    """None where no resample differs, as the MCC of a split with one label."""
+    # MCC lives in [-1, 1]; halved and shifted it is a number in [0, 1] like the others.
+    low, width = (-1.0, 2.0) if name == "mcc" else (0.0, 1.0)
+    variance = float(resampled.var()) / width**2
+    if variance == 0:
+        return None
+    how = f"Wilson interval with the effective n of {len(resampled)} smoothed resamples"
+    unit = effective_wilson((value - low) / width, (smoothed - low) / width, variance, how)
+    return Interval(low + width * unit.low, low + width * unit.high, how)
 
 
 def _too_few(label: str, found: int, needed: int) -> str:
@@ -168,44 +170,30 @@ def _too_few(label: str, found: int, needed: int) -> str:
 
 
 def _roc_auc(predictions: Predictions, split: SplitName, positive: str | None) -> Metric:
-    n, labels = len(predictions), predictions.labels
-    if len(labels) == 2:
-        return _binary_auc(predictions, split, positive)
-    curve = macro_auc_influence(predictions.probabilities, predictions.gold)
-    occurring = np.bincount(predictions.gold, minlength=len(labels))
-    absent = [label for label, count in zip(labels, occurring, strict=True) if count in (0, n)]
+    n = len(predictions)
+    curve = area(predictions, positive)
     if curve is None:
-        return _no_auc(split, n)
+        reason = "all examples have the same label: there is no ROC curve"
+        return Metric(name="roc_auc", split=split, value=None, n=n, missing_because=reason)
     found = _metric("roc_auc", split, curve.value, n, curve.interval)
-    without = f"; without {', '.join(map(repr, absent))}: no examples" if absent else ""
-    return found.model_copy(update={"how": f"macro one-vs-rest; {found.how}{without}"})
+    return found.model_copy(update={"how": f"{_whose(predictions, positive)}; {found.how}"})
 
 
-def _binary_auc(predictions: Predictions, split: SplitName, positive: str | None) -> Metric:
-    counts = np.bincount(predictions.gold, minlength=2)
-    chosen = int(counts.argmin()) if positive is None else predictions.labels.index(positive)
-    curve = auc_influence(
-        predictions.probabilities[:, chosen], predictions.gold == chosen, PSEUDO_EXAMPLES
-    )
-    if curve is None:
-        return _no_auc(split, len(predictions))
-    found = _metric("roc_auc", split, curve.value, len(predictions), curve.interval)
-    why = "the rarer label" if positive is None else "as the task says"
-    named = f"positive is {predictions.labels[chosen]!r} ({why}); {found.how}"
-    return found.model_copy(update={"how": named})
-
-
-def _no_auc(split: SplitName, n: int) -> Metric:
-    reason = "all examples have the same label: there is no ROC curve"
-    return Metric(name="roc_auc", split=split, value=None, n=n, missing_because=reason)
+def _whose(predictions: Predictions, positive: str | None) -> str:
+    """Whose ROC curve was measured."""
+    labels = predictions.labels
+    if len(labels) == 2:
+        why = "the rarer label" if positive is None else "as the task says"
+        return f"positive is {labels[positive_class(predictions, positive)]!r} ({why})"
+    absent = set(range(len(labels))) - set(predictions.gold.tolist())
+    without = ", ".join(repr(labels[k]) for k in sorted(absent))
+    return "macro one-vs-rest" + (f" without {without} (no examples)" if absent else "")
 
 
 def _losses(predictions: Predictions, split: SplitName) -> Iterator[Metric]:
-    probabilities, gold, n = predictions.probabilities, predictions.gold, len(predictions)
-    for name, values in (
-        ("log_loss", metrics.example_log_losses(probabilities, gold)),
-        ("brier", metrics.example_briers(probabilities, gold)),
-    ):
+    n = len(predictions)
+    for name, function in LOSSES.items():
+        values = function(predictions.probabilities, predictions.gold)
         value = float(values.mean())
         if n < 2:
             yield _bare(name, split, value, n, "one example")
@@ -219,24 +207,20 @@ def _per_label(predictions: Predictions, counts: ClassCounts, split: SplitName) 
         hits, gold, answered = (
             int(values[k]) for values in (counts.hits, counts.gold, counts.predicted)
         )
-        enough = gold >= ROWS_FOR_CLASS_INTERVAL
-        rows = {
-            "precision": (float(scores.precision[k]), answered, (hits, answered)),
-            "recall": (float(scores.recall[k]), gold, (hits, gold)),
-        }
-        group = f"label:{label}"
-        why = _too_few(label, gold, ROWS_FOR_CLASS_INTERVAL)
-        for name, (value, n, (successes, of)) in rows.items():
-            if enough and of:
-                yield _metric(name, split, value, n, wilson(successes, of), group)
+        group, union = f"label:{label}", gold + answered - hits
+        for name, value, n in (
+            ("precision", scores.precision[k], answered),
+            ("recall", scores.recall[k], gold),
+            ("f1", scores.f1[k], union),
+        ):
+            if gold < ROWS_FOR_CLASS_INTERVAL:
+                why = _too_few(label, gold, ROWS_FOR_CLASS_INTERVAL)
+                yield _bare(name, split, float(value), n, why, group)
+            elif not n:
+                yield _bare(name, split, float(value), n, "never answered, counted as 0", group)
             else:
-                never = "never answered, counted as 0" if enough else why
-                yield _bare(name, split, value, n, never, group)
-        f1, union = float(scores.f1[k]), gold + answered - hits
-        if enough:
-            yield _metric("f1", split, f1, union, f1_interval(hits, gold, answered), group)
-        else:
-            yield _bare("f1", split, f1, union, why, group)
+                interval = f1_interval(hits, union) if name == "f1" else wilson(hits, n)
+                yield _metric(name, split, float(value), n, interval, group)
         yield Metric(name="support", split=split, group=group, value=gold, n=gold, how="counted")
 
 

@@ -46,17 +46,9 @@ def cells_of(*columns: IntArray) -> Cells:
 def resampled_sizes(cells: Cells, resamples: int, seed: int) -> FloatArray:
     """Shape (resamples, cells). How often each cell was drawn in n draws with replacement."""
     generator = np.random.default_rng(seed)
-    n, width = len(cells.of_example), len(cells.sizes)
-    drawn = np.empty((resamples, width), np.float64)
-    step = max(1, BLOCK // n)
-    for start in range(0, resamples, step):
-        rows = min(step, resamples - start)
-        chosen = cells.of_example[generator.integers(0, n, (rows, n))]
-        chosen += np.arange(rows)[:, None] * width
-        drawn[start : start + rows] = np.bincount(chosen.ravel(), minlength=rows * width).reshape(
-            rows, width
-        )
-    return drawn
+    step = max(1, BLOCK // len(cells.of_example))
+    sizes = [min(step, resamples - start) for start in range(0, resamples, step)]
+    return np.concatenate([_drawn(cells, size, generator) for size in sizes])
 
 
 def counts_of_cells(
@@ -73,6 +65,33 @@ def counts_of_cells(
     kinds = np.eye(classes)
     right = kinds[gold] * (gold == predicted)[:, None]
     return ClassCounts(sizes @ right, sizes @ kinds[gold], sizes @ kinds[predicted])
+
+
+def resampled_means(values: FloatArray, resamples: int, seed: int) -> FloatArray:
+    """Shape (resamples, columns). The mean of each column over n draws with replacement.
+
+    Args:
+        values: Shape (n, columns). What each example adds, for each model.
+        resamples: How many.
+        seed: Equal seeds give equal draws, so that models can be compared.
+    """
+    n = len(values)
+    every = Cells(np.empty((n, 0), np.int64), np.arange(n), np.ones(n, np.int64))
+    found = np.empty((resamples, values.shape[1]))
+    step = max(1, BLOCK // n)
+    generator = np.random.default_rng(seed)
+    for start in range(0, resamples, step):
+        rows = min(step, resamples - start)
+        found[start : start + rows] = _drawn(every, rows, generator) @ values / n
+    return found
+
+
+def _drawn(cells: Cells, resamples: int, generator: np.random.Generator) -> FloatArray:
+    n, width = len(cells.of_example), len(cells.sizes)
+    chosen = cells.of_example[generator.integers(0, n, (resamples, n))]
+    chosen += np.arange(resamples)[:, None] * width
+    counted = np.bincount(chosen.ravel(), minlength=resamples * width)
+    return counted.reshape(resamples, width).astype(np.float64)
 
 
 def smoothed_counts(

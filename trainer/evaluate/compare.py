@@ -1,0 +1,164 @@
+"""Two models on the same examples: by how much they differ, and whether that could be chance.
+
+Always paired. Intervals of two models that overlap say little: at 500 examples and a true gain of
+3 points, pairing finds it in 57 % of cases, overlap in 8 %.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binom, norm
+
+from trainer.evaluate.alignment import aligned
+from trainer.evaluate.arrays import FloatArray
+from trainer.evaluate.intervals import Z95
+from trainer.evaluate.predictions import Predictions
+from trainer.evaluate.resampling import RESAMPLES, cells_of, counts_of_cells, resampled_sizes
+from trainer.evaluate.scoring import COUNTED, example_scores, refuse_unknown
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDifference:
+    """Metric of a − metric of b on the same n examples.
+
+    Attributes:
+        value: The difference, in units of the metric.
+        low: Lower bound of its 95 % interval.
+        high: Upper bound.
+        p: Two-sided p-value of "there is no difference".
+        n: Examples.
+        how: The method.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+    n: int
+    how: str
+
+
+def paired_difference(
+    a: Predictions,
+    b: Predictions,
+    metric: str,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    positive: str | None = None,
+) -> PairedDifference:
+    """How much a differs from b: above 0 means that a has the larger value.
+
+    Args:
+        a: Predictions of one model.
+        b: Predictions of the other, on the same example ids in any order.
+        metric: `accuracy`, `macro_f1`, `weighted_f1`, `mcc`, `roc_auc`, `log_loss` or `brier`.
+        seed: Of the resampling.
+        resamples: How many; used for F1 and MCC.
+        positive: With two labels, the one whose ROC curve is meant.
+
+    Raises:
+        ValueError: The examples differ, there are none, or the metric is unknown.
+    """
+    refuse_unknown(metric)
+    a, b = aligned([a, b])
+    if len(a) < 2:
+        raise ValueError(f"{len(a)} examples are too few to compare two models")
+    if metric == "accuracy":
+        return _accuracy_difference(a, b)
+    if metric in COUNTED:
+        return _resampled_difference(a, b, metric, seed, resamples)
+    return _mean_difference(a, b, metric, positive)
+
+
+def mcnemar_mid_p(only_a: int, only_b: int) -> float:
+    """The mid-p value of McNemar's test from the two counts of examples that one alone got right.
+
+    Source: Fagerland, Lydersen and Laake 2013, "The McNemar test for binary matched-pairs data:
+    mid-p and asymptotic are better than exact conditional".
+    """
+    fewer, total = min(only_a, only_b), only_a + only_b
+    if only_a == only_b:
+        return 1.0
+    return float(2 * binom.cdf(fewer, total, 0.5) - binom.pmf(fewer, total, 0.5))
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """P-values corrected for being several, in the order given; each stays between 0 and 1.
+
+    Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
+    """
+    count = len(p_values)
+    corrected, largest = [0.0] * count, 0.0
+    for rank, place in enumerate(sorted(range(count), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (count - rank) * p_values[place]))
+        corrected[place] = largest
+    return tuple(corrected)
+
+
+def _accuracy_difference(a: Predictions, b: Predictions) -> PairedDifference:
+    """McNemar's test with Bonett and Price's interval: one more example on either side.
+
+    Source: Bonett and Price 2012, "Adjusted Wald confidence interval for a difference of binomial
+    proportions based on paired data".
+    """
+    n = len(a)
+    only_a, only_b = int((a.correct & ~b.correct).sum()), int((b.correct & ~a.correct).sum())
+    more, less = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
+    half = Z95 * float(np.sqrt((more + less - (more - less) ** 2) / (n + 2)))
+    return PairedDifference(
+        value=(only_a - only_b) / n,
+        low=max(-1.0, more - less - half),
+        high=min(1.0, more - less + half),
+        p=mcnemar_mid_p(only_a, only_b),
+        n=n,
+        how="McNemar's mid-p test, Bonett-Price interval",
+    )
+
+
+def _mean_difference(
+    a: Predictions, b: Predictions, metric: str, positive: str | None
+) -> PairedDifference:
+    """By what each example adds to either value: its mean is the difference of the two."""
+    mine, theirs = example_scores(a, metric, positive), example_scores(b, metric, positive)
+    assert mine is not None  # noqa: S101 - counted metrics are resampled instead
+    assert theirs is not None  # noqa: S101
+    error = _standard_error(mine[1] - theirs[1])
+    how = (
+        "paired influence functions (DeLong)"
+        if metric == "roc_auc"
+        else "standard error of the paired difference"
+    )
+    return _normal(mine[0] - theirs[0], error, len(a), how)
+
+
+def _standard_error(values: FloatArray) -> float:
+    return float(values.std(ddof=1)) / float(np.sqrt(len(values)))
+
+
+def _resampled_difference(
+    a: Predictions, b: Predictions, metric: str, seed: int, resamples: int
+) -> PairedDifference:
+    """By the spread of the difference over resamples in which both models meet the same draws."""
+    classes, function = len(a.labels), COUNTED[metric]
+    cells = cells_of(a.gold, a.predicted, b.predicted)
+    gold, mine, theirs = cells.answers.T
+    drawn = resampled_sizes(cells, resamples, seed)
+    whole = cells.sizes.astype(np.float64)
+    spread = function(counts_of_cells(drawn, gold, mine, classes)) - function(
+        counts_of_cells(drawn, gold, theirs, classes)
+    )
+    value = function(counts_of_cells(whole, gold, mine, classes)) - function(
+        counts_of_cells(whole, gold, theirs, classes)
+    )
+    how = f"standard error of {resamples} paired resamples"
+    return _normal(float(value), float(spread.std(ddof=1)), len(a), how)
+
+
+def _normal(value: float, error: float, n: int, how: str) -> PairedDifference:
+    """A normal interval and p-value; where all examples differ alike there is no doubt to show."""
+    if error == 0:
+        p = 1.0 if value == 0 else 0.0
+        return PairedDifference(value, value, value, p, n, f"{how}; all examples differ alike")
+    p = float(2 * norm.sf(abs(value) / error))
+    return PairedDifference(value, value - Z95 * error, value + Z95 * error, p, n, how)
