@@ -8,7 +8,7 @@ from typing import Literal
 
 from storage.records import Metric
 from trainer.evaluate import metrics
-from trainer.evaluate.arrays import BoolArray
+from trainer.evaluate.arrays import BoolArray, FloatArray
 from trainer.evaluate.groups import ROWS_PER_GROUP, groups_of
 from trainer.evaluate.intervals import (
     Interval,
