@@ -78,13 +78,13 @@ class Ledger:
             yield connection
 
     def version(self) -> int:
-        """Grows with every change of a run, attempt, review or decision."""
+        """Grows with every change of a run, attempt, review, decision or task."""
+        query = (
+            "select (select sum(value) from counters where name in ('transition', 'decision'))"
+            " + (select count(*) from tasks)"
+        )
         with self.read() as db:
-            return int(
-                db.execute(
-                    text("select sum(value) from counters where name in ('transition', 'decision')")
-                ).scalar_one()
-            )
+            return int(db.execute(text(query)).scalar_one())
 
     # --- requests -------------------------------------------------------------------------------
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from trainer.evaluate.measure import measure
 
 from storage import reviews
 from storage.evidence_tables import CURVES, PREDICTIONS, VALIDATION_LOSSES, write_table
@@ -53,6 +52,7 @@ from storage.records import (
 )
 from storage.run_folder import dump_records, write_whole
 from storage.tasks import add_task
+from trainer.evaluate.measure import measure
 from trainer.evaluate.predictions import Predictions
 
 FloatArray = NDArray[np.float64]

@@ -82,6 +82,7 @@ create table evidence (
     problem varchar not null,
     manifest_digest varchar not null,
     test_digest varchar not null,
+    rows_digest varchar not null, -- of the ids and labels of the test rows that were predicted
     scoring varchar not null,
     engine varchar not null,
     engine_reason varchar not null,
@@ -121,7 +122,7 @@ create table checks (
     n bigint not null check (n >= 0),
     reason varchar not null,
     advice varchar not null,
-    primary key (run_id, id)
+    primary key (run_id, origin, id)
 );
 
 -- one row a run compared with the best baseline, on the same test rows

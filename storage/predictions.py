@@ -1,0 +1,70 @@
+"""What a run said about each test row, read back from its folder as arrays."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from storage.errors import CorruptFolder
+from storage.evidence_tables import PREDICTIONS
+from storage.records import digest_of
+from storage.run_folder import RunFolder
+
+if TYPE_CHECKING:  # the bot reads this module's callers without loading numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedRows:
+    """Predictions on the test split, ordered by example id so that runs line up.
+
+    Attributes:
+        ids: Shape (n,).
+        gold: Shape (n,). Places in the run's labels.
+        probabilities: Shape (n, labels).
+        digest: Of ids and true labels: equal digests mean the same rows.
+    """
+
+    ids: tuple[str, ...]
+    gold: "NDArray[np.int64]"
+    probabilities: "NDArray[np.float64]"
+    digest: str
+
+
+def predicted_rows(folder: RunFolder, labels: tuple[str, ...]) -> PredictedRows:
+    """The run's predictions on the test split.
+
+    Raises:
+        CorruptFolder: They are not there, or are not what the run's summary says.
+    """
+    import numpy as np
+
+    table = _read(folder)
+    names = table.column("gold").to_pylist()
+    places = {label: place for place, label in enumerate(labels)}
+    if not names or not set(names) <= places.keys():
+        raise CorruptFolder(f"{folder.run_id}: its predictions do not fit its labels")
+    flat = table.column("probabilities").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    if len(flat) != len(names) * len(labels) or not np.isfinite(flat).all():
+        raise CorruptFolder(f"{folder.run_id}: its predictions lack probabilities")
+    ids = tuple(table.column("example_id").to_pylist())
+    return PredictedRows(
+        ids=ids,
+        gold=np.array([places[name] for name in names], np.int64),
+        probabilities=np.asarray(flat, np.float64).reshape(len(names), len(labels)),
+        digest=digest_of([list(ids), names]),
+    )
+
+
+def _read(folder: RunFolder) -> Any:  # pyarrow carries no types of its own
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(
+            folder.evidence / PREDICTIONS,
+            columns=["example_id", "gold", "probabilities"],
+            filters=[("split", "=", "test")],
+        )
+    except (FileNotFoundError, pa.ArrowException) as error:
+        raise CorruptFolder(f"{folder.run_id}: its predictions cannot be read") from error
+    return table.sort_by("example_id")
