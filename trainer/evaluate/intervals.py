@@ -62,13 +62,16 @@ def effective_wilson(
     Args:
         value: The measured number.
         smoothed: The number on the smoothed data, strictly between 0 and 1.
-        variance: Its variance on the smoothed data, above 0.
+        variance: Its variance on the smoothed data; 0 where no other data could change the number,
+            such as the area under the curve of a model that scores all examples alike.
         how: What to call this.
         z: Width in standard errors.
 
     Source: the effective sample size of Korn and Graubard 1998, "Confidence intervals for
     proportions with small expected number of positive counts", with Wilson's interval.
     """
+    if variance <= 0:
+        return Interval(value, value, f"{how}: nothing varies")
     effective = smoothed * (1 - smoothed) / variance
     found = wilson(min(max(value, 0.0), 1.0) * effective, effective, z)
     return Interval(found.low, found.high, how)
