@@ -58,7 +58,8 @@ def check(
             that grew over-confident from one that grew worse.
 
     Returns:
-        A check whose value is the cross-fitted mean rise in nats, bounded at 95 % one-sided.
+        A check whose value is the cross-fitted mean rise and whose limit is the rise that fails,
+        both in nats; low is the one-sided 95 % bound that is held against it.
 
     Raises:
         ValueError: The shapes do not fit or the deployed step was never evaluated.
@@ -73,7 +74,13 @@ def check(
     if best == deployed:
         return _at_its_best(losses, steps, best, limit)
     rise = _cross_fitted_rise(losses, example_ids, deployed)
-    return _judged(losses, steps, rise, best, deployed, limit, correct)
+    sure = correct is not None and bool(correct[deployed].mean() >= correct[best].mean())
+    where = f"validation loss was lowest at step {steps[best]} of {steps.max()}"
+    measured = (
+        f"Validation loss rose from {losses[best].mean():.4f} at step {steps[best]} to "
+        f"{losses[deployed].mean():.4f} at the deployed step {deployed_step}"
+    )
+    return _judged(rise, limit, losses.shape[1], measured, sure, where)
 
 
 def _refuse_wrong_shapes(
@@ -122,7 +129,7 @@ def _at_its_best(losses: FloatArray, steps: IntArray, best: int, limit: float) -
         id=ID,
         outcome=Outcome.PASS,
         value=0.0,
-        limit=limit,
+        limit=limit * float(losses[best].mean()),
         n=losses.shape[1],
         reason=(
             f"The deployed weights are those with the lowest validation loss "
@@ -133,64 +140,38 @@ def _at_its_best(losses: FloatArray, steps: IntArray, best: int, limit: float) -
 
 
 def _judged(
-    losses: FloatArray,
-    steps: IntArray,
-    rise: _Rise,
-    best: int,
-    deployed: int,
-    limit: float,
-    correct: BoolArray | None,
+    rise: _Rise, limit: float, n: int, measured: str, only_too_sure: bool, where: str
 ) -> Check:
+    """Hold the rise against the limit and say it in words."""
     outcome = Outcome.PASS
     if rise.low > 0:
         outcome = Outcome.FAIL if rise.low > limit * rise.best_loss else Outcome.WARN
-    measured = (
-        f"Validation loss rose from {losses[best].mean():.4f} at step {steps[best]} to "
-        f"{losses[deployed].mean():.4f} at the deployed step {steps[deployed]}; judged on examples "
-        f"that did not choose the step, by {rise.mean:.4f}, at least {rise.low:.4f} with 95 % "
-        f"confidence ({losses.shape[1]} rows). "
-    )
+    meaning, advice = _meaning(outcome, only_too_sure)
     return Check(
         id=ID,
         outcome=outcome,
         value=rise.mean,
         low=rise.low,
         high=rise.mean + rise.margin,
-        limit=limit,
-        n=losses.shape[1],
-        reason=measured + _meaning(outcome, rise, limit, best, deployed, correct),
-        advice=_advice(outcome, steps, best, best_is_calibration(best, deployed, correct)),
+        limit=limit * rise.best_loss,
+        n=n,
+        reason=(
+            f"{measured}; judged on examples that did not choose the step, by {rise.mean:.4f}, at "
+            f"least {rise.low:.4f} with 95 % confidence ({n} rows). {meaning} of "
+            f"{limit * rise.best_loss:.4f} ({limit:.0%} of the best loss)."
+        ),
+        advice=f"{advice}: {where}." if advice else "",
     )
 
 
-def best_is_calibration(best: int, deployed: int, correct: BoolArray | None) -> bool:
-    """Whether accuracy did not fall while loss rose: too sure of itself, not worse at the task."""
-    return correct is not None and bool(correct[deployed].mean() >= correct[best].mean())
-
-
-def _meaning(
-    outcome: Outcome,
-    rise: _Rise,
-    limit: float,
-    best: int,
-    deployed: int,
-    correct: BoolArray | None,
-) -> str:
-    allowed = f"{limit * 100:.0f} % of the best loss, {limit * rise.best_loss:.4f}"
+def _meaning(outcome: Outcome, only_too_sure: bool) -> tuple[str, str]:
+    """What the rise means, ending before the limit; and what to do."""
     if outcome is Outcome.PASS:
-        return f"That is not shown to be a rise at all (limit: {allowed})."
-    against = "above" if outcome is Outcome.FAIL else "not shown to be above"
-    if best_is_calibration(best, deployed, correct):
-        kind = "Calibration overfit: accuracy did not fall, the model only grew too sure of itself"
+        return "That is not surely a rise, and not above the limit", ""
+    against = "above" if outcome is Outcome.FAIL else "not surely above"
+    if only_too_sure:
+        kind = "Calibration overfit (accuracy did not fall, the model grew too sure of itself)"
+        advice = "Use the weights of the best step or scale the temperature"
     else:
-        kind = "Task overfit"
-    return f"{kind}; the rise is {against} the limit of {allowed}."
-
-
-def _advice(outcome: Outcome, steps: IntArray, best: int, calibration: bool) -> str:
-    if outcome is Outcome.PASS:
-        return ""
-    where = f"validation loss was lowest at step {steps[best]} of {steps.max()}"
-    if calibration:
-        return f"Use the weights of the best step or scale the temperature: {where}."
-    return f"Fewer epochs or a lower rank: {where}."
+        kind, advice = "Task overfit", "Fewer epochs or a lower rank"
+    return f"{kind}; the rise is {against} the limit", advice
