@@ -13,7 +13,9 @@ TuneboardError
     ├── IllegalTransition   a state machine was asked for a step it does not have
     ├── LostRace            another process changed the row first
     ├── CorruptFolder       a run folder does not hold what its manifest says
-    └── ChainBroken         the decisions in the ledger are not what was written
+    ├── ChainBroken         the decisions in the ledger are not what was written
+    ├── HostUnavailable     a host cannot be asked or has no room now; nothing is known, ask again
+    └── HostRefused         a host will never take this attempt
 """
 
 
@@ -75,3 +77,11 @@ class CorruptFolder(InternalError):
 
 class ChainBroken(InternalError):
     """The decisions in the ledger are not the ones that were written."""
+
+
+class HostUnavailable(InternalError):
+    """A host cannot be asked, or has no room, just now: nothing is known, so ask again."""
+
+
+class HostRefused(InternalError):
+    """A host will never take this attempt."""

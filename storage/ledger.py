@@ -322,6 +322,32 @@ class Ledger:
             rows = db.execute(text(query), {"subject": subject or ""})
             return tuple(_transition(row) for row in rows)
 
+    def transitions_after(self, number: int) -> tuple[Transition, ...]:
+        """The steps that happened after a numbered one, in order."""
+        query = "select * from transitions where id > :number order by id"
+        with self.read() as db:
+            rows = db.execute(text(query), {"number": number})
+            return tuple(_transition(row) for row in rows)
+
+    # --- how far a reader of transitions has come -----------------------------------------------
+
+    def cursor(self, name: str) -> int | None:
+        """The number of the last step that a reader has dealt with; None before its first."""
+        query = "select value from counters where name = :name"
+        with self.read() as db:
+            return db.execute(text(query), {"name": name}).scalar()
+
+    def move_cursor(self, name: str, number: int) -> None:
+        """Note how far a reader has come."""
+        with self.write() as db:
+            db.execute(
+                text(
+                    "insert into counters (name, value) values (:name, :number)"
+                    " on conflict (name) do update set value = excluded.value"
+                ),
+                {"name": name, "number": number},
+            )
+
     # --- inside ---------------------------------------------------------------------------------
 
     def _move_run(self, db: Connection, run: Run, after: RunState, actor: str, reason: str) -> None:
