@@ -68,7 +68,7 @@ def check(
     missing = _why_not(losses)
     if missing:
         n = losses.shape[1]
-        return Check(id=ID, outcome=Outcome.NOT_RUN, limit=limit, n=n, reason=missing)
+        return Check(id=ID, outcome=Outcome.NOT_RUN, n=n, reason=missing)
     best = int(losses.mean(axis=1).argmin())
     deployed = int(np.flatnonzero(steps == deployed_step)[-1])
     if best == deployed:

@@ -68,7 +68,8 @@ def effective_wilson(
         z: Width in standard errors.
 
     Source: the effective sample size of Korn and Graubard 1998, "Confidence intervals for
-    proportions with small expected number of positive counts", with Wilson's interval.
+    proportions with small expected number of positive counts estimated from survey data", here
+    with Wilson's interval.
     """
     if variance <= 0:
         return Interval(value, value, f"{how}: nothing varies")
