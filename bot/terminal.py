@@ -1,0 +1,133 @@
+"""What can be asked in a terminal only: to work on the queue, to wait, to verify, to rebuild."""
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version as installed_version
+
+from bot import answers
+from bot.actions import Actions
+from bot.commands import VERBS as CHAT_VERBS
+from bot.commands import Verb
+from bot.hosts.projection_child import publish_now
+from bot.hosts.work import Worker
+from bot.replies import Reply, table
+from storage import published, reviews
+from storage.records import RunState
+
+POLL_S = 0.2
+BOARD_PATIENCE_S = 60.0
+"""How long a waiting terminal gives the board to show a run that has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalVerb:
+    """A verb of the terminal."""
+
+    usage: str
+    does: str
+    run: Callable[[Actions, Sequence[str], argparse.Namespace], Reply]
+
+
+def version() -> str:
+    return f"tuneboard {installed_version('tuneboard')}"
+
+
+def help_all() -> Reply:
+    """Every word of the terminal."""
+    shared = [(verb.usage, verb.does) for verb in CHAT_VERBS.values()]
+    local = [(verb.usage, verb.does) for verb in VERBS.values()]
+    return Reply(
+        "Write `tuneboard [--home DIR] …`. `tuneboard help VERB` shows an example. "
+        "Every verb takes --json.",
+        table=table(("write", "to"), shared + local),
+        data={"verbs": {**{v.name: v.usage for v in CHAT_VERBS.values()}}},
+    )
+
+
+def help_verb(verb: Verb) -> Reply:
+    return answers.help_verb(verb)
+
+
+def wait_for_run(actions: Actions, run_id: str, *, quiet: bool) -> Reply:
+    """Return when a run has ended and the board shows it; work on the queue if nobody does."""
+    with Worker(actions.ledger, actions.home, actions.settings):
+        said = ""
+        while not (run := actions.ledger.run(run_id)).state.ended:
+            said = said if quiet else _say(actions, run_id, said)
+            time.sleep(POLL_S)
+        if run.state is RunState.SUCCEEDED:
+            _wait_for_board(actions, run_id)
+    return actions.run_reply(run_id)
+
+
+def _wait_for_board(actions: Actions, run_id: str) -> None:
+    until = time.monotonic() + BOARD_PATIENCE_S
+    while time.monotonic() < until:
+        if published.standing_of(actions.home.board, run_id):
+            return
+        time.sleep(POLL_S)
+
+
+def _say(actions: Actions, run_id: str, said: str) -> str:
+    """Tell the newest progress on stderr, once."""
+    run = actions.ledger.run(run_id)
+    event = answers.newest_event(run, actions.home.run(run_id))
+    line = answers.progress_line(event) if event else run.state.value
+    if line != said:
+        sys.stderr.write(f"{run_id}: {line}\n")
+    return line
+
+
+def _work(actions: Actions, words: Sequence[str], options: argparse.Namespace) -> Reply:
+    """Work on the queue until a signal."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with Worker(actions.ledger, actions.home, actions.settings):
+        sys.stderr.write(
+            f"Working on the queue of {actions.home.path}. Ctrl-C ends it; runs go on.\n"
+        )
+        stop.wait()
+    return Reply("Stopped working. Runs that were started go on.", data={"stopped": True})
+
+
+def _verify(actions: Actions, words: Sequence[str], options: argparse.Namespace) -> Reply:
+    """Walk along the chain of decisions."""
+    chain = reviews.verify(actions.ledger)
+    data = {"decisions": chain.length, "head": chain.head, "problem": chain.problem}
+    if chain.problem:
+        text = f"The decisions are NOT as they were written: {chain.problem}."
+        return Reply(text, data=data, exit_code=1)
+    return Reply(
+        f"{chain.length} decisions, unbroken. Head `{chain.head[:12]}`; compare it with the one in "
+        "the newest approval message.",
+        data=data,
+    )
+
+
+def _rebuild(actions: Actions, words: Sequence[str], options: argparse.Namespace) -> Reply:
+    """Make the board anew from the ledger and the run folders."""
+    publish_now(actions.home, rebuild=True)
+    summary = published.read_summary(actions.home.board)
+    boards = {name: len(rows) for name, rows in (summary.standings if summary else {}).items()}
+    listed = ", ".join(f"{name} ({count} runs)" for name, count in boards.items()) or "no runs"
+    return Reply(f"The board was rebuilt: {listed}.", data={"boards": boards})
+
+
+def _demo(actions: Actions, words: Sequence[str], options: argparse.Namespace) -> Reply:
+    from bot.demo.story import play  # only here: the demo brings the local Slack with it
+
+    return play(actions.home, leave=options.exit)
+
+
+VERBS = {
+    "work": LocalVerb("work", "work on the queue where no bot runs", _work),
+    "verify": LocalVerb("verify", "prove that no decision was altered", _verify),
+    "rebuild": LocalVerb("rebuild", "make the board anew from ledger and run folders", _rebuild),
+    "demo": LocalVerb("demo [--exit]", "play the whole story in a local Slack", _demo),
+}
