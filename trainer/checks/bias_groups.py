@@ -42,7 +42,7 @@ def check(
 
     Args:
         test: What the model said about each of n test examples.
-        groups: Sensitive column to its n values; an empty value counts as "(unknown)".
+        groups: Sensitive column to its n values; an empty value counts as "unknown".
         favourable: Labels that are good for a person; empty compares accuracy instead.
         ratio_limit: The ratio of shares that is still fine, such as 0.8.
         minimum_rows: Rows that a group needs before it can fail a run.

@@ -11,13 +11,9 @@ Source: exact-match decontamination, Lee et al. 2022, "Deduplicating training da
 from collections.abc import Sequence
 
 from storage.records import Check, Outcome
+from trainer.data.schema import fold
 
 ID = "leakage_exact"
-
-
-def folded(text: str) -> str:
-    """The text without differences of case and white space."""
-    return " ".join(text.casefold().split())
 
 
 def check(
@@ -35,8 +31,8 @@ def check(
     if not rows or not train_texts:
         reason = f"There are {rows} test rows and {len(train_texts)} train rows to compare."
         return Check(id=ID, outcome=Outcome.NOT_RUN, limit=limit, n=rows, reason=reason)
-    seen = {folded(text) for text in train_texts}
-    hits = sum(folded(text) in seen for text in test_texts)
+    seen = {fold(text) for text in train_texts}
+    hits = sum(fold(text) in seen for text in test_texts)
     share = hits / rows
     outcome = Outcome.FAIL if share > limit else Outcome.WARN if hits else Outcome.PASS
     advice = "Take these rows out of train, or rotate the test set, and run again." if hits else ""

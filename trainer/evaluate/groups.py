@@ -7,7 +7,7 @@ import numpy as np
 
 from trainer.evaluate.arrays import IntArray
 
-UNKNOWN_GROUP = "(unknown)"
+UNKNOWN_GROUP = "unknown"
 """What an empty value of a sensitive column is counted under."""
 
 ROWS_PER_GROUP = 30

@@ -3,13 +3,12 @@
 From them come the interval of one model's area and, by subtracting those of two models, the
 interval of a difference (DeLong's method), all without resampling.
 Sources: DeLong, DeLong and Clarke-Pearson 1988, "Comparing the areas under two or more correlated
-receiver operating characteristic curves"; Sun and Xu 2014 for the ranks.
+receiver operating characteristic curves".
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from trainer.evaluate.arrays import BoolArray, FloatArray, IntArray
 from trainer.evaluate.intervals import Interval, effective_wilson
@@ -56,11 +55,7 @@ def auc_influence(scores: FloatArray, positive: BoolArray, pseudo: float) -> Auc
     negatives = n - positives
     if not positives or not negatives:
         return None
-    # A placement is the share of the other kind that an example stands on the right side of.
-    ranks = rankdata(scores)
-    placements = np.empty(n)
-    placements[positive] = (ranks[positive] - rankdata(scores[positive])) / negatives
-    placements[~positive] = 1 - (ranks[~positive] - rankdata(scores[~positive])) / positives
+    placements = _placements(scores, positive)
     area = float(placements[positive].mean())
     scale = np.where(positive, n / positives, n / negatives)
     smoothed = [_smoothed_mean(placements[kind], pseudo) for kind in (positive, ~positive)]
@@ -95,6 +90,25 @@ def macro_auc_influence(probabilities: FloatArray, gold: IntArray) -> AucInfluen
         float(np.mean([curve.smoothed for curve in found])),
         _variance(influence) + max(added, 0.0),
     )
+
+
+def _placements(scores: FloatArray, positive: BoolArray) -> FloatArray:
+    """Shape (n,). The share of the other kind that each example stands on the right side of.
+
+    Ties count one half. Only the positives are sorted and the negatives are looked up among them:
+    with many classes, each has few positives, and this is several times faster than ranking all.
+    """
+    order = np.argsort(scores[positive])
+    high, low = scores[positive][order], scores[~positive]
+    below, up_to = np.searchsorted(high, low, "left"), np.searchsorted(high, low, "right")
+    # How many negatives lie below (or level with) the j-th positive, by where they were found.
+    first = np.searchsorted(high, high, "left")
+    beaten = np.cumsum(np.bincount(up_to, minlength=len(high)))[first]
+    reached = np.cumsum(np.bincount(below, minlength=len(high)))[first]
+    placements = np.empty(len(scores))
+    placements[np.flatnonzero(positive)[order]] = (beaten + reached) / (2 * len(low))
+    placements[~positive] = 1 - (below + up_to) / (2 * len(high))
+    return placements
 
 
 def _variance(influence: FloatArray) -> float:

@@ -72,7 +72,7 @@ def measure_groups(
     Args:
         predictions: What the model said about each of n examples.
         split: Which split they are of.
-        groups: Sensitive column to its n values; an empty value counts as "(unknown)".
+        groups: Sensitive column to its n values; an empty value counts as "unknown".
         favourable: Labels that are good for a person; those that the task lacks are left out.
 
     Returns:

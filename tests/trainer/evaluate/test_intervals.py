@@ -72,6 +72,18 @@ def test_the_influence_of_examples_has_delongs_variance():
     assert found.influence.var() / 90 == pytest.approx(by_hand)
 
 
+@given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=2, max_size=50))
+def test_the_area_by_placements_is_the_area_by_ranks(pairs):
+    scores = np.array([score for score, _ in pairs], np.float64)
+    positive = np.array([kind for _, kind in pairs])
+    found, ranked = auc_influence(scores, positive, 0.5), metrics.roc_auc(scores, positive)
+    if ranked is None:
+        assert found is None
+    else:
+        assert found.value == pytest.approx(ranked)
+        assert found.influence.mean() == pytest.approx(0, abs=1e-12)
+
+
 def test_the_macro_area_has_the_variance_of_its_resamples():
     random = np.random.default_rng(5)
     gold = random.integers(0, 4, 600)

@@ -109,6 +109,6 @@ def test_groups_are_measured_and_small_ones_are_not():
     north = found["selection_rate:label1", "region:north"]
     assert north.value == pytest.approx(np.mean(predictions.predicted[:100] == 1))
     assert north.low < north.value < north.high
-    unknown = found["accuracy", "region:(unknown)"]
+    unknown = found["accuracy", "region:unknown"]
     assert unknown.value is None
     assert "too few: 10 examples" in unknown.missing_because
