@@ -199,7 +199,11 @@ def _copy_of_last(folder: Path, work: Path) -> Board | None:
 def _connect(work: Path) -> duckdb.DuckDBPyConnection:
     # One thread: sums in a fixed order give the same digits on every machine. Small blocks: a young
     # board of 14 tables takes 0.3 MB instead of 3.
-    config = {"threads": "1", "memory_limit": "2GB", "default_block_size": "16384"}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 1,
+        "memory_limit": "2GB",
+        "default_block_size": "16384",
+    }
     return duckdb.connect(str(work), config=config)
 
 

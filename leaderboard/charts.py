@@ -1,0 +1,92 @@
+"""Charts, one style. Pure: rows in, an Altair chart out. Streamlit's theme gives the colours."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from storage.board_reader import Confusion, CurvePoint
+
+HEIGHT = 300
+_SHOWN_LABELS = 25
+"""With more labels than this, counts would not be readable inside their cells."""
+
+
+def curves(points: Sequence[CurvePoint], best_step: int | None) -> Any:
+    """Train and validation loss by step, with the step that was kept."""
+    rows = [
+        {"step": point.step, "loss": value, "split": split}
+        for point in points
+        for split, value in (("train", point.train_loss), ("validation", point.validation_loss))
+        if value is not None
+    ]
+    base = alt.Chart(pd.DataFrame(rows, columns=["step", "loss", "split"]))
+    lines = base.mark_line(strokeWidth=2).encode(
+        x=alt.X("step:Q", title="step", axis=alt.Axis(format="d", grid=False)),
+        y=alt.Y("loss:Q", title="loss", scale=alt.Scale(zero=False, nice=True)),
+        color=alt.Color(
+            "split:N",
+            title=None,
+            scale=alt.Scale(domain=["train", "validation"], range=["#7a8791", "#2f86c1"]),
+            legend=alt.Legend(orient="top-right", direction="horizontal"),
+        ),
+        strokeDash=alt.StrokeDash(
+            "split:N",
+            scale=alt.Scale(domain=["train", "validation"], range=[[5, 3], [1, 0]]),
+            legend=None,
+        ),
+        tooltip=["split:N", "step:Q", alt.Tooltip("loss:Q", format=".4f")],
+    )
+    measured = base.transform_filter("datum.split == 'validation'").mark_point(
+        filled=True, size=45, color="#2f86c1"
+    )
+    dots = measured.encode(x="step:Q", y="loss:Q")
+    layers = [lines, dots, *_best(best_step)]
+    return alt.layer(*layers).properties(height=HEIGHT)
+
+
+def _best(step: int | None) -> list[Any]:
+    if step is None:
+        return []
+    base = alt.Chart(pd.DataFrame([{"step": step, "label": f"kept: step {step}"}]))
+    rule = base.mark_rule(color="#c98a1b", strokeDash=[2, 3], strokeWidth=1.5).encode(x="step:Q")
+    words = base.mark_text(align="right", dx=-6, dy=4, baseline="top", color="#c98a1b", fontSize=12)
+    return [rule, words.encode(x="step:Q", y=alt.value(22), text="label:N")]
+
+
+def confusion(rows: Sequence[Confusion], labels: Sequence[str]) -> Any:
+    """True labels down, predicted labels across; each row is shaded by its own total."""
+    totals = {label: sum(row.n for row in rows if row.gold == label) for label in labels}
+    found = {(row.gold, row.predicted): row.n for row in rows}
+    cells = [
+        {
+            "true": gold,
+            "predicted": predicted,
+            "rows": found.get((gold, predicted), 0),
+            "share": found.get((gold, predicted), 0) / totals[gold] if totals[gold] else 0.0,
+        }
+        for gold in labels
+        for predicted in labels
+    ]
+    base = alt.Chart(pd.DataFrame(cells)).encode(
+        x=alt.X("predicted:N", title="predicted", sort=list(labels), axis=alt.Axis(labelAngle=-40)),
+        y=alt.Y("true:N", title="true", sort=list(labels)),
+        tooltip=["true:N", "predicted:N", "rows:Q", alt.Tooltip("share:Q", format=".1%")],
+    )
+    shade = base.mark_rect().encode(
+        color=alt.Color(
+            "share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=["#2f86c114", "#2f86c1"])
+        )
+    )
+    layers = [shade]
+    if len(labels) <= _SHOWN_LABELS:
+        counts = base.transform_filter("datum.rows > 0").mark_text(fontSize=12)
+        layers.append(
+            counts.encode(
+                text="rows:Q",
+                color=alt.condition("datum.share > 0.55", alt.value("white"), alt.value("#7a8791")),
+            )
+        )
+    height = HEIGHT if len(labels) <= _SHOWN_LABELS else 18 * len(labels)
+    return alt.layer(*layers).properties(height=height)

@@ -1,0 +1,106 @@
+"""Small pieces of HTML. Every text from outside goes through `text`, so data is never markup."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from urllib.parse import quote
+
+from leaderboard import words
+from storage.records import Outcome
+
+
+def text(value: object) -> str:
+    """Anything as text in HTML."""
+    return escape(str(value), quote=True)
+
+
+def link(address: str, label: str) -> str:
+    return f'<a href="{text(address)}" target="_self">{text(label)}</a>'
+
+
+def board_address(task: str) -> str:
+    return f"./?task={quote(task)}"
+
+
+def run_address(run_id: str) -> str:
+    return f"./run?run_id={quote(run_id)}"
+
+
+def review_address(review_id: str) -> str:
+    return f"./review?review_id={quote(review_id)}"
+
+
+def pill(word: str, kind: str) -> str:
+    """A short word in a frame; `kind` chooses its colour."""
+    return f'<span class="tb-pill tb-{text(kind)}">{text(word)}</span>'
+
+
+def outcome(found: Outcome, label: str = "", title: str = "") -> str:
+    """Icon and word, never colour alone."""
+    icon, word = words.ICONS[found]
+    hint = f' title="{text(title)}"' if title else ""
+    return (
+        f'<span class="tb-outcome tb-{found.value}"{hint}>'
+        f'<span aria-hidden="true">{icon}</span> {text(label or word)}</span>'
+    )
+
+
+def bar(
+    value: float | None, low: float | None, high: float | None, start: float, end: float
+) -> str:
+    """A number with its interval on an axis from `start` to `end`; nothing where none was measured.
+
+    What lies left of the axis is shown as an arrow.
+    """
+    if value is None or end <= start:
+        return ""
+
+    def share(number: float) -> float:
+        return 100 * min(max((number - start) / (end - start), 0.0), 1.0)
+
+    if value < start:
+        return '<span class="tb-axis"><span class="tb-off">◂ off the scale</span></span>'
+    left, right = (
+        share(low if low is not None else value),
+        share(high if high is not None else value),
+    )
+    label = f"{words.number(value)}, 95 % interval {words.interval(low, high)}"
+    return (
+        f'<span class="tb-axis" role="img" aria-label="{text(label)}">'
+        f'<span class="tb-whisker" style="left:{left:.2f}%;width:{right - left:.2f}%"></span>'
+        f'<span class="tb-dot" style="left:{share(value):.2f}%"></span></span>'
+    )
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
+    """A table of ready HTML cells that becomes a list of cards on a narrow screen."""
+    head = "".join(f'<th scope="col">{text(column)}</th>' for column in columns)
+    body = "".join(_row(columns, cells) for cells in rows)
+    return (
+        f'<div class="tb-scroll"><table class="tb-table {text(kind)}">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _row(columns: Sequence[str], cells: Sequence[str]) -> str:
+    found = "".join(
+        f'<td data-label="{text(column)}">{cell}</td>'
+        for column, cell in zip(columns, cells, strict=True)
+    )
+    return f"<tr>{found}</tr>"
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> str:
+    """Names and ready HTML values."""
+    items = "".join(f"<dt>{text(name)}</dt><dd>{value}</dd>" for name, value in pairs)
+    return f'<dl class="tb-facts">{items}</dl>'
+
+
+def figures(items: Iterable[tuple[str, str, str]]) -> str:
+    """The few numbers that matter: name, value, and what to know about it."""
+    found = "".join(
+        f'<div class="tb-figure"><span class="tb-name">{text(name)}</span>'
+        f'<span class="tb-value">{text(value)}</span>'
+        f'<span class="tb-note">{text(note)}</span></div>'
+        for name, value, note in items
+    )
+    return f'<div class="tb-figures">{found}</div>'

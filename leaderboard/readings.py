@@ -1,0 +1,118 @@
+"""Everything the pages read, kept under the name of the snapshot it was read from.
+
+A snapshot never changes, so what was read from one stays true; a new publication has a new name and
+is read anew. The folders of finished runs do not change either.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import streamlit as st
+
+from leaderboard.settings import Settings
+from storage import board_reader as reader
+from storage.home import Home
+from storage.records import Check, Event, Metric
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """One publication, and the questions that pages ask of it."""
+
+    home: Home
+    snapshot: Path
+
+    def publication(self) -> reader.Publication:
+        return _kept(reader.publication, self.snapshot)
+
+    def tasks(self) -> list[reader.TaskRow]:
+        return _kept(reader.tasks, self.snapshot)
+
+    def board_rows(
+        self, task: str, primary: str, methods: tuple[str, ...], limit: int, offset: int
+    ) -> list[reader.BoardRow]:
+        return _kept(
+            reader.board_rows,
+            self.snapshot,
+            task,
+            primary,
+            methods=methods,
+            limit=limit,
+            offset=offset,
+        )
+
+    def board_span(self, task: str, primary: str) -> reader.BoardSpan:
+        return _kept(reader.board_span, self.snapshot, task, primary)
+
+    def elsewhere(self, task: str) -> list[reader.ElsewhereRow]:
+        return _kept(reader.elsewhere, self.snapshot, task)
+
+    def run_page(self, run_id: str) -> reader.RunPage | None:
+        return _kept(reader.run_page, self.snapshot, run_id)
+
+    def run_metrics(self, run_id: str) -> list[Metric]:
+        return _kept(reader.run_metrics, self.snapshot, run_id)
+
+    def run_checks(self, run_id: str) -> list[Check]:
+        return _kept(reader.run_checks, self.snapshot, run_id)
+
+    def run_steps(self, run_id: str) -> list[reader.Step]:
+        return _kept(reader.run_steps, self.snapshot, run_id)
+
+    def reviews(self, review_id: str | None = None) -> list[reader.ReviewRow]:
+        return _kept(reader.reviews, self.snapshot, review_id)
+
+    def decisions(self, review_id: str) -> list[reader.DecisionRow]:
+        return _kept(reader.decisions, self.snapshot, review_id)
+
+    def confusion(self, run_id: str) -> list[reader.Confusion]:
+        return _kept(_of_home(reader.confusion), self.home.path, run_id)
+
+    def mistakes(self, run_id: str) -> list[reader.Mistake]:
+        return _kept(_of_home(reader.mistakes), self.home.path, run_id)
+
+    def curves(self, run_id: str) -> list[reader.CurvePoint]:
+        return _kept(_of_home(reader.curves), self.home.path, run_id)
+
+    def newest_event(self, run_id: str, attempt: int) -> Event | None:
+        """The newest progress of a run that trains; never kept."""
+        events = self.home.run(run_id).events(attempt).events if attempt else ()
+        return next((event for event in reversed(events) if event.step is not None), None)
+
+
+def open_board() -> Readings | None:
+    """The newest publication, or None where there is none yet.
+
+    Raises:
+        BoardGone: It was made by another version, or is broken.
+    """
+    home = Settings().opened
+    snapshot = reader.newest_snapshot(home)
+    return Readings(home, snapshot) if snapshot else None
+
+
+def _of_home(question: Callable[[Home, str], T]) -> Callable[[Path, str], T]:
+    def asked(folder: Path, run_id: str) -> T:
+        return question(Home(folder), run_id)
+
+    asked.__name__ = question.__name__
+    return asked
+
+
+def _kept(question: Callable[..., T], place: Path, *values: Any, **named: Any) -> T:
+    return cast("T", _answer(question.__name__, place, values, named, question))
+
+
+@st.cache_data(max_entries=200, ttl=600, show_spinner=False)
+def _answer(
+    name: str,  # part of the key; the question itself cannot be
+    place: Path,
+    values: tuple[Any, ...],
+    named: dict[str, Any],
+    _question: Callable[..., Any],
+) -> Any:
+    return _question(place, *values, **named)

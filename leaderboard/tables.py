@@ -1,0 +1,318 @@
+"""Rows of the board as HTML tables. Pure: rows in, markup out."""
+
+from collections.abc import Iterable, Sequence
+
+from leaderboard import words
+from leaderboard.markup import bar, link, outcome, pill, run_address, table, text
+from leaderboard.markup import review_address as review_at
+from storage.board_reader import (
+    BoardRow,
+    BoardSpan,
+    DecisionRow,
+    ElsewhereRow,
+    Flag,
+    Mistake,
+    ReviewRow,
+    Step,
+)
+from storage.records import Check, Metric, Outcome
+
+
+def board(rows: Sequence[BoardRow], span: BoardSpan, primary: str) -> str:
+    """The board of a task. Where macro F1 ranks, accuracy stands beside it instead of it again."""
+    second = "accuracy" if primary == "macro_f1" else "macro_f1"
+    columns = ["Place", "Method", words.metric(primary).capitalize(), words.metric(second)]
+    columns += [] if primary == "roc_auc" else ["ROC AUC"]
+    columns += ["Against the best baseline", "Flags", "Latency p95", "Training", "By"]
+    columns[2] = words.metric(primary)
+    return table(columns, [_board_cells(row, span, primary, second) for row in rows], "tb-board")
+
+
+def _board_cells(row: BoardRow, span: BoardSpan, primary: str, second: str) -> list[str]:
+    auc = _number(row.roc_auc, row.roc_auc_low, row.roc_auc_high)
+    return [
+        f'<span class="tb-place">{words.place(row.place_low, row.place_high)}</span>',
+        _method(row),
+        _primary(row, span),
+        _second(row, second),
+        *([] if primary == "roc_auc" else [auc]),
+        _difference(row),
+        flags(row.flags, measured=row.value is not None),
+        _cell(words.milliseconds(row.latency_p95_ms)),
+        _cell(words.duration(row.train_seconds)),
+        f"{text(row.requested_by)}{_sub(words.ago(row.finished_at))}",
+    ]
+
+
+def _cell(value: str) -> str:
+    quiet = value == words.MISSING
+    return f'<span class="{"tb-sub" if quiet else "tb-num"}">{text(value)}</span>'
+
+
+def _sub(value: str) -> str:
+    return f'<span class="tb-sub">{text(value)}</span>' if value else ""
+
+
+def _method(row: BoardRow) -> str:
+    status = row.state if row.state == "failed" else row.status
+    pills = [pill(words.status(status), status)]
+    pills += [pill("provisional", "provisional")] if row.provisional else []
+    notes = [*row.provisional, row.unranked_because, *row.notes]
+    engine = f"{row.engine}, " if row.engine and row.method == "lora" else ""
+    return (
+        f"{link(run_address(row.run_id), words.method(row.method, row.base))}<br>{' '.join(pills)}"
+        f"{_sub(f'{engine}seed {row.seed}')}{''.join(_sub(note) for note in notes if note)}"
+    )
+
+
+def _primary(row: BoardRow, span: BoardSpan) -> str:
+    if row.value is None:
+        return _sub(words.MISSING)
+    drawn = bar(row.value, row.low, row.high, *axis(span))
+    interval = _sub(f"{words.interval(row.low, row.high)} · n = {row.n:,}")
+    return f'<span class="tb-strong">{words.number(row.value)}</span>{drawn}{interval}'
+
+
+def axis(span: BoardSpan) -> tuple[float, float]:
+    """From where to where intervals are drawn: what the board spans, and a little air."""
+    if span.low is None or span.high is None:
+        return 0.0, 1.0
+    air = max(0.05 * (span.high - span.low), 0.005)
+    return span.low - air, span.high + air
+
+
+def _second(row: BoardRow, name: str) -> str:
+    if name == "accuracy":
+        return _number(row.accuracy, row.accuracy_low, row.accuracy_high)
+    return _number(row.macro_f1, row.macro_f1_low, row.macro_f1_high)
+
+
+def _number(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return _sub(words.MISSING)
+    return f'<span class="tb-num">{words.number(value)}</span>{_sub(words.interval(low, high))}'
+
+
+def _difference(row: BoardRow) -> str:
+    if row.difference is None:
+        best = row.method in {"majority", "tfidf", "embedding"} and row.ranked and not row.against
+        return _sub("is the best baseline" if best else "not compared")
+    word = words.difference(row.difference_low, row.difference_high)
+    css = {"better": "tb-better", "worse": "tb-worse"}.get(word, "")
+    between = words.points_interval(row.difference_low, row.difference_high)
+    return (
+        f'<span class="tb-num">{words.points(row.difference)}</span> '
+        f'<span class="{css}">{text(word)}</span>{_sub(between)}'
+    )
+
+
+def flags(found: Sequence[Flag], *, measured: bool = True) -> str:
+    """Icon and word of each check that did not pass, with value, limit and reason on hovering."""
+    if not found:
+        return _sub("none" if measured else "nothing to check")
+    return "".join(_flag(flag) for flag in found)
+
+
+def _flag(flag: Flag) -> str:
+    label = words.check(flag.id) if flag.id != "beats_baseline" else _baseline_word(flag.outcome)
+    return outcome(flag.outcome, label, f"{flag.reason}{against_limit(flag.value, flag.limit)}")
+
+
+def _baseline_word(found: Outcome) -> str:
+    return "below the baseline" if found is Outcome.FAIL else "no better than the baseline"
+
+
+def against_limit(value: float | None, limit: float | None) -> str:
+    """` (measured 0.102, limit 0.05)`."""
+    if value is None:
+        return ""
+    return f" (measured {value:.4g}" + (")" if limit is None else f", limit {limit:.4g})")
+
+
+def elsewhere(rows: Iterable[ElsewhereRow]) -> str:
+    """Runs of a task that have no result."""
+    cells = [
+        [
+            pill(words.state(row.state), row.state),
+            f"{link(run_address(row.run_id), words.method(row.method, row.base))}"
+            f"{_sub(f'seed {row.seed}')}",
+            text(row.reason or "waits for a free place"),
+            f"{text(row.requested_by)}{_sub(words.ago(row.updated_at))}",
+        ]
+        for row in rows
+    ]
+    return table(["State", "Run", "Why", "By"], cells)
+
+
+def checks(found: Iterable[Check]) -> str:
+    """Every check with its value, limit, n, reason and what to do."""
+    cells = [
+        [
+            outcome(check.outcome),
+            f'<span class="tb-strong">{text(words.check(check.id))}</span>',
+            _measured(check),
+            _cell("–" if check.limit is None else f"{check.limit:.4g}"),
+            _cell(f"{check.n:,}" if check.n else "–"),
+            f"{text(check.reason)}{_sub(check.advice)}",
+        ]
+        for check in found
+    ]
+    return table(["Outcome", "Check", "Measured", "Limit", "n", "What was found"], cells)
+
+
+def _measured(check: Check) -> str:
+    if check.value is None:
+        return _sub(words.MISSING)
+    between = (
+        "" if check.low is None or check.high is None else f"{check.low:.3g} to {check.high:.3g}"
+    )
+    return f'<span class="tb-num">{check.value:.4g}</span>{_sub(between)}'
+
+
+def metrics(found: Sequence[Metric]) -> str:
+    """All numbers of the whole test split with their intervals."""
+    rows = [m for m in found if m.split == "test" and not m.group]
+    cells = [
+        [
+            f'<span class="tb-strong">{text(words.metric(m.name))}</span>',
+            _number(m.value, m.low, m.high)
+            if m.value is not None
+            else _sub(m.missing_because or ""),
+            _cell(f"{m.n:,}"),
+            _sub(m.how),
+        ]
+        for m in rows
+    ]
+    return table(["Metric", "On test", "n", "How the interval was made"], cells)
+
+
+def costs(found: Sequence[Metric]) -> list[tuple[str, str]]:
+    """What belongs to no split, as names and ready values."""
+    return [
+        (words.metric(m.name).capitalize(), _cell(words.amount(m.name, m.value)))
+        for m in found
+        if m.split == "run"
+    ]
+
+
+def classes(found: Sequence[Metric]) -> str:
+    """Precision, recall and F1 of each label on test, with the interval of F1 drawn."""
+    by_label: dict[str, dict[str, Metric]] = {}
+    for m in found:
+        if m.split == "test" and m.group.startswith("label:"):
+            by_label.setdefault(m.group.removeprefix("label:"), {})[m.name] = m
+    cells = [
+        [
+            f'<span class="tb-strong">{text(label)}</span>',
+            _class_f1(of.get("f1")),
+            *[_class_number(of.get(name)) for name in ("precision", "recall")],
+            _cell(words.amount("support", of["support"].value if "support" in of else None)),
+        ]
+        for label, of in by_label.items()
+    ]
+    return table(["Label", "F1", "Precision", "Recall", "Test rows"], cells)
+
+
+def _class_f1(metric: Metric | None) -> str:
+    if metric is None or metric.value is None:
+        return _class_number(metric)
+    return (
+        f'<span class="tb-strong">{words.number(metric.value)}</span>'
+        f"{bar(metric.value, metric.low, metric.high, 0.0, 1.0)}{_sub(_why(metric))}"
+    )
+
+
+def _class_number(metric: Metric | None) -> str:
+    if metric is None or metric.value is None:
+        return _sub((metric.missing_because if metric else None) or words.MISSING)
+    return f'<span class="tb-num">{words.number(metric.value)}</span>{_sub(_why(metric))}'
+
+
+def _why(metric: Metric) -> str:
+    return metric.how if metric.low is None else words.interval(metric.low, metric.high)
+
+
+def groups(found: Sequence[Metric]) -> str:
+    """Numbers by group of people, where the task names sensitive columns; empty without them."""
+    rows = [m for m in found if m.split == "test" and m.group and not m.group.startswith("label:")]
+    cells = [
+        [
+            f'<span class="tb-strong">{text(m.group.replace(":", " = ", 1))}</span>',
+            text(words.metric(m.name.replace(":", ": ", 1))),
+            _class_number(m),
+            _cell(f"{m.n:,}"),
+        ]
+        for m in rows
+    ]
+    return table(["Group", "Number", "Value", "n"], cells) if cells else ""
+
+
+def mistakes(found: Iterable[Mistake]) -> str:
+    """The surest mistakes, each with its text."""
+    cells = [
+        [
+            f"{text(m.text)}{_sub(f'row {m.row}')}",
+            text(m.gold),
+            text(m.predicted),
+            _cell(f"{100 * m.confidence:.0f} %"),
+        ]
+        for m in found
+    ]
+    return table(["Text", "True label", "Predicted", "Sure to"], cells)
+
+
+def steps(found: Iterable[Step]) -> str:
+    """What happened to a run, one step a row."""
+    cells = [
+        [
+            text(words.moment(step.happened_at)),
+            text(_subject(step)),
+            text(
+                f"{step.before_state} → {step.after_state}"
+                if step.before_state
+                else step.after_state
+            ),
+            text(step.actor),
+            text(step.reason),
+        ]
+        for step in found
+    ]
+    return table(["When", "What", "Step", "Who", "Why"], cells)
+
+
+def _subject(step: Step) -> str:
+    return f"attempt {step.subject.partition('/')[2]}" if step.kind == "attempt" else step.kind
+
+
+def reviews(found: Iterable[ReviewRow]) -> str:
+    """Reviews, what waits first."""
+    cells = [
+        [
+            pill(words.status(row.state), row.state),
+            link(review_at(row.id), words.method(row.method, row.base)) + _sub(f"seed {row.seed}"),
+            text(row.task),
+            text(f"{row.approvals} of {row.approvals_needed}"),
+            f"{text(row.requested_by)}{_sub(words.ago(row.created_at))}",
+        ]
+        for row in found
+    ]
+    return table(["State", "Run", "Task", "Approvals", "Submitted by"], cells)
+
+
+def decisions(found: Iterable[DecisionRow]) -> str:
+    """Decisions with their reasons and their links of the chain."""
+    cells = [
+        [
+            pill("approved" if row.verdict == "approve" else "rejected", _verdict_kind(row)),
+            text(row.person),
+            text(row.reason),
+            text(words.moment(row.decided_at)),
+            f'<span class="tb-mono">{row.seq} · {text(row.hash[:12])}</span>',
+        ]
+        for row in found
+    ]
+    return table(["Decision", "By", "Reason", "When", "Link of the chain"], cells)
+
+
+def _verdict_kind(row: DecisionRow) -> str:
+    return "approved" if row.verdict == "approve" else "rejected"

@@ -1,0 +1,127 @@
+"""The board of a task: methods as rows, best first, with how sure we are."""
+
+import streamlit as st
+
+from leaderboard import markup, tables, words
+from leaderboard.readings import Readings
+from leaderboard.views.opening import with_board
+from storage.board_reader import BoardSpan, TaskRow
+
+PAGE_ROWS = 50
+
+
+def show() -> None:
+    """Draw the page; the address names the task and the page of rows."""
+    with_board(_draw)
+
+
+def _draw(board: Readings) -> None:
+    tasks = board.tasks()
+    if not tasks:
+        st.title("No task yet")
+        st.markdown("Register one: `tuneboard task add FILE`, or `/tune task add FILE` in Slack.")
+        return
+    task = _choose(tasks)
+    span = board.board_span(task.name, task.primary_metric)
+    _header(board, task, span)
+    if not span.runs:
+        st.info(
+            f"No run of {task.name} has ended. Start one: "
+            f"`/tune run task={task.name} method=tfidf`.",
+            icon=":material/play_circle:",
+        )
+    else:
+        _rows(board, task, span)
+    _elsewhere(board, task)
+
+
+def _choose(tasks: list[TaskRow]) -> TaskRow:
+    """The task that the address names, or else the first with results."""
+    names = [task.name for task in tasks]
+    asked = st.query_params.get("task")
+    if asked and asked not in names:
+        st.warning(
+            f"There is no task {words.plain(repr(asked))} on this board.",
+            icon=":material/search_off:",
+        )
+    fallback = next((i for i, task in enumerate(tasks) if task.standings), 0)
+    chosen = st.selectbox(
+        "Task", names, index=names.index(asked) if asked in names else fallback, width=320
+    )
+    if chosen != asked:
+        st.query_params.from_dict({"task": chosen})
+    return tasks[names.index(chosen)]
+
+
+def _header(board: Readings, task: TaskRow, span: BoardSpan) -> None:
+    st.title(task.name)
+    lead = (
+        f"version {task.version} · ranked by {words.metric(task.primary_metric)} on "
+        f"{words.plural(task.test_rows, 'test row')} · {words.plural(task.labels, 'label')}"
+        f"{f' · owner {task.owner}' if task.owner else ''} · "
+        f"updated {words.ago(board.publication().published_at)}"
+    )
+    st.html(f'<p class="tb-lead">{markup.text(lead)}</p>')
+    if span.ranked:
+        st.markdown(_sentence(span))
+
+
+def _sentence(span: BoardSpan) -> str:
+    """What can be said of the top, in one sentence."""
+    if span.ranked == 1:
+        return "One run has a place; there is nothing to compare it with yet."
+    if span.leaders == 1:
+        return f"**One run is surely the best** of the {span.ranked} that have a place."
+    return (
+        f"**{span.leaders} of {span.ranked} runs cannot be told apart at the top**: on this test "
+        "set, any of them may be the best. A place such as 1–4 is the range the data allow."
+    )
+
+
+def _rows(board: Readings, task: TaskRow, span: BoardSpan) -> None:
+    methods = _methods()
+    page = _page(span.runs)
+    rows = board.board_rows(
+        task.name, task.primary_metric, methods, PAGE_ROWS, PAGE_ROWS * (page - 1)
+    )
+    if rows:
+        st.html(tables.board(rows, span, task.primary_metric))
+    else:
+        st.info("No run of these methods is on this page.", icon=":material/filter_alt:")
+    st.caption(
+        "Dots are measured values, bars 95 % intervals on a common scale. Differences are paired, "
+        "on the same test rows. Runs whose checks failed are kept; hover a flag for its value, its "
+        "limit and the reason, or open the run."
+    )
+
+
+def _methods() -> tuple[str, ...]:
+    chosen = st.pills(
+        "Methods",
+        list(words.METHODS),
+        selection_mode="multi",
+        format_func=lambda name: words.METHODS[name],
+        label_visibility="collapsed",
+        key="methods",
+    )
+    return tuple(chosen)
+
+
+def _page(runs: int) -> int:
+    """Which page of rows; 1 where all fit."""
+    last = -(-runs // PAGE_ROWS)
+    if last <= 1:
+        return 1
+    asked = st.query_params.get("page", "1")
+    start = min(max(int(asked), 1), last) if asked.isdecimal() else 1
+    page = st.number_input(f"Page, of {last}", 1, last, start, width=160)
+    st.query_params["page"] = str(page)
+    return int(page)
+
+
+def _elsewhere(board: Readings, task: TaskRow) -> None:
+    rows = board.elsewhere(task.name)
+    if not rows:
+        return
+    st.subheader("Without a result")
+    st.html(tables.elsewhere(rows))

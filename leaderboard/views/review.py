@@ -1,0 +1,108 @@
+"""Reviews: what waits, the evidence of one, and what was decided. This page only reads."""
+
+import streamlit as st
+
+from leaderboard import markup, tables, words
+from leaderboard.readings import Readings
+from leaderboard.views.opening import with_board
+from storage.board_reader import ReviewRow, RunPage
+
+
+def show() -> None:
+    """Draw the review that the address names, or the list."""
+    with_board(_draw)
+
+
+def _draw(board: Readings) -> None:
+    review_id = st.query_params.get("review_id")
+    if not review_id:
+        _list(board)
+        return
+    found = board.reviews(review_id)
+    if not found:
+        st.title("No such review")
+        st.markdown(
+            f"The board knows no review {words.plain(review_id)}. A review that was just opened "
+            "appears within seconds; load the page again."
+        )
+        return
+    _one(board, found[0])
+
+
+def _list(board: Readings) -> None:
+    st.title("Reviews")
+    found = board.reviews()
+    if not found:
+        st.markdown(
+            "Nothing was submitted yet. Who launched a run puts it up for review with "
+            "`/tune submit RUN`, or `tuneboard submit RUN`; somebody else decides."
+        )
+        return
+    waiting = sum(row.state == "in_review" for row in found)
+    st.markdown(f"**{words.plural(waiting, 'review')}** waiting for a decision.")
+    st.html(tables.reviews(found))
+
+
+def _one(board: Readings, review: ReviewRow) -> None:
+    run = board.run_page(review.run_id)
+    st.title(f"Review of {words.plain(words.method(review.method, review.base))}")
+    st.html(
+        f'<p class="tb-lead">{markup.pill(words.status(review.state), review.state)} &ensp;'
+        f"{markup.link(markup.board_address(review.task), review.task)} · "
+        f"{markup.link(markup.run_address(review.run_id), review.run_id)} · seed {review.seed} · "
+        f"submitted by {markup.text(review.requested_by)}, {words.ago(review.created_at)}</p>"
+    )
+    if run is not None:
+        _evidence(board, run)
+    _decisions(board, review)
+
+
+def _evidence(board: Readings, run: RunPage) -> None:
+    metrics = {
+        m.name: m for m in board.run_metrics(run.run_id) if m.split == "test" and not m.group
+    }
+    figures = [("Place", words.place(run.place_low, run.place_high), run.unranked_because)]
+    if primary := metrics.get(run.primary_metric):
+        note = f"{words.interval(primary.low, primary.high)}, n = {primary.n:,}"
+        figures.append((words.metric(primary.name), words.number(primary.value), note))
+    if run.difference is not None:
+        word = words.difference(run.difference_low, run.difference_high)
+        between = words.points_interval(run.difference_low, run.difference_high)
+        against = f"against {run.against_method}, the best baseline"
+        figures.append((against, words.points(run.difference), f"{word}, {between}"))
+    st.html(markup.figures(figures))
+    for note in run.provisional:
+        st.caption(f"Provisional: {words.plain(note)}.")
+    st.subheader("Checks")
+    st.html(tables.checks(board.run_checks(run.run_id)))
+
+
+def _decisions(board: Readings, review: ReviewRow) -> None:
+    st.subheader("Decisions")
+    found = board.decisions(review.id)
+    if found:
+        st.html(tables.decisions(found))
+    needed = f"{review.approvals} of {words.plural(review.approvals_needed, 'approval')}"
+    if review.state == "in_review":
+        st.info(
+            f"{needed} so far. A reviewer other than {review.requested_by} decides in Slack, on "
+            f"the review's card, or in the terminal: `tuneboard approve {review.id} REASON` or "
+            f"`tuneboard reject {review.id} REASON`. A reason is required.",
+            icon=":material/gavel:",
+        )
+    head = board.publication().chain_head
+    st.html(
+        markup.facts(
+            [
+                ("Evidence", f'<span class="tb-mono">{markup.text(review.evidence_digest)}</span>'),
+                (
+                    "Head of the chain",
+                    f'<span class="tb-mono">{markup.text(head or "none")}</span>',
+                ),
+            ]
+        )
+    )
+    st.caption(
+        "A decision is bound to this digest of the evidence and refused if a file changes. "
+        "`tuneboard verify` walks along the chain of all decisions and must end at this head."
+    )

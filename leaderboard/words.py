@@ -1,0 +1,184 @@
+"""Numbers and names in words for people. A missing number is "not measured", never 0 or a blank."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from storage.records import Outcome
+
+MISSING = "not measured"
+
+METRICS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
+    "roc_auc": "ROC AUC",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "mcc": "MCC",
+    "f1": "F1",
+    "latency_p50_ms": "latency p50",
+    "latency_p95_ms": "latency p95",
+    "train_seconds": "training time",
+    "trainable_parameters": "trainable parameters",
+    "peak_memory_mb": "peak memory",
+    "adapter_mb": "adapter size",
+}
+
+CHECKS = {
+    "overfit_gap": "overfitting: gap",
+    "overfit_upturn": "overfitting: upturn",
+    "underfit": "underfitting",
+    "leakage_exact": "leakage",
+    "bias_groups": "bias",
+    "beats_baseline": "beats the baseline",
+    "adapter_reload": "reload",
+    "test_size": "test size",
+    "overlong": "cut texts",
+}
+
+METHODS = {
+    "majority": "Majority class",
+    "tfidf": "tf-idf + logistic regression",
+    "embedding": "Embedding + logistic regression",
+    "lora": "LoRA fine-tune",
+}
+
+STATUS = {
+    "baseline": "baseline",
+    "candidate": "candidate",
+    "in_review": "in review",
+    "approved": "approved",
+    "rejected": "rejected",
+}
+
+ICONS = {
+    Outcome.PASS: ("✓", "pass"),
+    Outcome.WARN: ("▲", "warning"),
+    Outcome.FAIL: ("✕", "fail"),
+    Outcome.NOT_RUN: ("○", "not run"),
+}
+
+
+def plain(value: str) -> str:
+    """Text for Streamlit's Markdown elements, in which none of it is markup."""
+    return re.sub(r"([\\\\`*_{}\[\]()#+\-.!|<>~$:])", r"\\\1", value)
+
+
+def metric(name: str) -> str:
+    return METRICS.get(name, name.replace("_", " "))
+
+
+def check(identity: str) -> str:
+    return CHECKS.get(identity, identity.replace("_", " "))
+
+
+def method(name: str, base: str) -> str:
+    """`LoRA fine-tune of minilm`."""
+    known = METHODS.get(name, name)
+    join = " of " if name == "lora" else " on "
+    return f"{known}{join}{base}" if base else known
+
+
+def status(name: str) -> str:
+    return STATUS.get(name, name)
+
+
+def state(name: str) -> str:
+    return {"active": "training"}.get(name, name)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    return MISSING if value is None else f"{value:.{digits}f}"
+
+
+def interval(low: float | None, high: float | None, digits: int = 3) -> str:
+    if low is None or high is None:
+        return "no interval"
+    return f"{low:.{digits}f}–{high:.{digits}f}"
+
+
+def signed(value: float) -> str:
+    """With a real minus sign."""
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def points(value: float | None) -> str:
+    """A difference in percentage points."""
+    return MISSING if value is None else f"{signed(100 * value)} pt"
+
+
+def points_interval(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return ""
+    return f"{signed(100 * low)} to {signed(100 * high)}"
+
+
+def difference(low: float | None, high: float | None) -> str:
+    """What a difference to the baseline says."""
+    if low is None or high is None:
+        return "not compared"
+    if low > 0:
+        return "better"
+    return "worse" if high < 0 else "cannot be told apart"
+
+
+def place(low: int | None, high: int | None) -> str:
+    """`1`, `1–4`, or `–` where there is none."""
+    if low is None or high is None:
+        return "–"
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return MISSING
+    if seconds < 0.1:
+        return "under 0.1 s"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+
+
+def milliseconds(value: float | None) -> str:
+    if value is None:
+        return MISSING
+    return f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
+
+
+def amount(name: str, value: float | None) -> str:
+    """A number that belongs to no split, with its unit from its name."""
+    if value is None:
+        return MISSING
+    if name.endswith("_ms"):
+        return milliseconds(value)
+    if name.endswith("_seconds"):
+        return duration(value)
+    if name.endswith("_mb"):
+        return f"{value:,.1f} MB"
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.3f}"
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """How long ago, in one unit. Naive times are UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    passed = (now or datetime.now(UTC)) - aware
+    for unit, size in (
+        ("d", timedelta(days=1)),
+        ("h", timedelta(hours=1)),
+        ("min", timedelta(minutes=1)),
+    ):
+        if passed >= size:
+            return f"{passed // size} {unit} ago"
+    return "just now"
+
+
+def moment(value: datetime) -> str:
+    """`21 Nov 2026, 10:05 UTC`."""
+    return f"{value.day} {value:%b %Y, %H:%M} UTC"
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,0 +1,426 @@
+"""What pages ask of a published board. Each question is a file in `queries/` and opens read-only.
+
+A snapshot never changes, so an answer may be kept under the snapshot's name. Predictions and curves
+are queried where they lie, in the run folders.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+
+from storage.board import Board, is_sound
+from storage.errors import InternalError
+from storage.evidence_tables import CURVES, PREDICTIONS
+from storage.home import Home
+from storage.published import read_pointer
+from storage.records import Check, EvidenceSummary, Metric, Outcome, RunSpec, Task
+
+T = TypeVar("T")
+
+
+class BoardGone(InternalError):
+    """The snapshot was replaced while it was read, or was made by another version; ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """How new a board is."""
+
+    ledger_version: int
+    chain_head: str
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task and what is going on in it."""
+
+    name: str
+    version: int
+    kind: str
+    primary_metric: str
+    owner: str
+    test_rows: int
+    labels: int
+    task: Task
+    standings: int
+    active: int
+    queued: int
+    in_review: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A check that did not pass."""
+
+    id: str
+    outcome: Outcome
+    value: float | None
+    limit: float | None
+    n: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """A run on the board of its task. None means that it was not measured."""
+
+    run_id: str
+    task_version: int
+    board_order: int
+    status: str
+    ranked: bool
+    unranked_because: str
+    place_low: int | None
+    place_high: int | None
+    provisional: list[str]
+    against: str
+    method: str
+    base: str
+    seed: int
+    requested_by: str
+    state: str
+    engine: str
+    engine_reason: str
+    notes: list[str]
+    finished_at: datetime
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    how: str
+    missing_because: str | None
+    macro_f1: float | None
+    macro_f1_low: float | None
+    macro_f1_high: float | None
+    roc_auc: float | None
+    roc_auc_low: float | None
+    roc_auc_high: float | None
+    accuracy: float | None
+    accuracy_low: float | None
+    accuracy_high: float | None
+    latency_p95_ms: float | None
+    train_seconds: float | None
+    trainable_parameters: float | None
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+    difference_p: float | None
+    flags: list[Flag]
+
+
+@dataclass(frozen=True, slots=True)
+class BoardSpan:
+    """How many runs a board has, and what their intervals span.
+
+    `leaders` may be the best; from place `told_apart_from` + 1 on runs are surely not.
+    """
+
+    runs: int
+    ranked: int
+    low: float | None
+    high: float | None
+    told_apart_from: int | None
+    leaders: int
+
+
+@dataclass(frozen=True, slots=True)
+class ElsewhereRow:
+    """A run without a standing: queued, active or cancelled."""
+
+    run_id: str
+    method: str
+    base: str
+    seed: int
+    state: str
+    reason: str
+    requested_by: str
+    attempt: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """A run as its own page shows it; `summary` is None where there is no sound evidence."""
+
+    run_id: str
+    task: str
+    task_version: int
+    method: str
+    base: str
+    seed: int
+    spec: RunSpec
+    state: str
+    reason: str
+    requested_by: str
+    origin: str
+    attempt: int
+    created_at: datetime
+    updated_at: datetime
+    primary_metric: str
+    problem: str
+    manifest_digest: str
+    summary: EvidenceSummary | None
+    status: str
+    ranked: bool
+    unranked_because: str
+    place_low: int | None
+    place_high: int | None
+    provisional: list[str]
+    against: str
+    evidence_digest: str
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+    difference_p: float | None
+    against_method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a run, of one of its attempts or reviews."""
+
+    kind: str
+    subject: str
+    before_state: str
+    after_state: str
+    actor: str
+    reason: str
+    happened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """A review with the run it is about."""
+
+    id: str
+    run_id: str
+    task: str
+    state: str
+    requested_by: str
+    evidence_digest: str
+    compared_with: list[str]
+    approvals_needed: int
+    created_at: datetime
+    updated_at: datetime
+    method: str
+    base: str
+    seed: int
+    approvals: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """A decision, a link of the chain."""
+
+    seq: int
+    review_id: str
+    run_id: str
+    person: str
+    verdict: str
+    reason: str
+    evidence_digest: str
+    decided_at: datetime
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A test example predicted wrongly; `row` counts as an editor shows the file."""
+
+    row: int
+    text: str
+    gold: str
+    predicted: str
+    confidence: float
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """What was measured at one step of training."""
+
+    step: int
+    epoch: float | None
+    train_loss: float | None
+    validation_loss: float | None
+    validation_metric: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """How often a true label was predicted as another."""
+
+    gold: str
+    predicted: str
+    n: int
+
+
+def newest_snapshot(home: Home) -> Path | None:
+    """The snapshot to read, or None before the first publication.
+
+    Raises:
+        BoardGone: The newest one cannot be read by this version.
+    """
+    for _ in range(2):  # a publication may replace the one that was just looked up
+        pointer = read_pointer(home.board)
+        if pointer is None:
+            return None
+        if is_sound(home.board, pointer):
+            return home.board / pointer.snapshot
+    raise BoardGone("the board was made by another version, or is broken")
+
+
+def publication(snapshot: Path) -> Publication:
+    query = "select ledger_version, chain_head, published_at from publication"
+    return _rows(snapshot, Publication, query)[0]
+
+
+def tasks(snapshot: Path) -> list[TaskRow]:
+    """Every task at its newest version."""
+    return [_task_row(row) for row in _ask(snapshot, _query("tasks"))]
+
+
+def _task_row(row: dict[str, Any]) -> TaskRow:
+    task = Task.model_validate_json(row.pop("record"))
+    return TaskRow(task=task, **row)
+
+
+def board_rows(
+    snapshot: Path,
+    task: str,
+    primary: str,
+    *,
+    methods: tuple[str, ...] = (),
+    limit: int = 50,
+    offset: int = 0,
+) -> list[BoardRow]:
+    """A page of a task's board, best first.
+
+    Args:
+        primary: The metric that ranks.
+        methods: Only runs of these; all where empty.
+    """
+    found = _ask(
+        snapshot,
+        _query("board"),
+        task=task,
+        primary=primary,
+        methods=list(methods) or None,
+        limit=limit,
+        offset=offset,
+    )
+    return [_board_row(row) for row in found]
+
+
+def _board_row(row: dict[str, Any]) -> BoardRow:
+    flags = [Flag(**flag | {"outcome": Outcome(flag["outcome"])}) for flag in row.pop("flags")]
+    return BoardRow(flags=flags, **row)
+
+
+def board_span(snapshot: Path, task: str, primary: str) -> BoardSpan:
+    """What the whole board spans, not only the page of it that is shown."""
+    return _rows(snapshot, BoardSpan, _query("board_span"), task=task, primary=primary)[0]
+
+
+def elsewhere(snapshot: Path, task: str) -> list[ElsewhereRow]:
+    """Runs of a task that wait, train or were cancelled; the newest 50."""
+    return _rows(snapshot, ElsewhereRow, _query("elsewhere"), task=task)
+
+
+def run_page(snapshot: Path, run_id: str) -> RunPage | None:
+    """A run, or None where the board does not know it."""
+    found = _ask(snapshot, _query("run"), run_id=run_id)
+    if not found:
+        return None
+    row = found[0]
+    summary = row.pop("summary")
+    return RunPage(
+        spec=RunSpec.model_validate_json(row.pop("spec")),
+        summary=EvidenceSummary.model_validate_json(summary) if summary else None,
+        **row,
+    )
+
+
+def run_metrics(snapshot: Path, run_id: str) -> list[Metric]:
+    return [Metric(**row) for row in _ask(snapshot, _query("run_metrics"), run_id=run_id)]
+
+
+def run_checks(snapshot: Path, run_id: str) -> list[Check]:
+    """The checks of a run and those that the board made, what needs attention first."""
+    return [Check(**row) for row in _ask(snapshot, _query("run_checks"), run_id=run_id)]
+
+
+def run_steps(snapshot: Path, run_id: str) -> list[Step]:
+    """How a run came about, oldest first."""
+    return _rows(snapshot, Step, _query("run_steps"), run_id=run_id)
+
+
+def reviews(snapshot: Path, review_id: str | None = None, limit: int = 200) -> list[ReviewRow]:
+    """Reviews, what waits first; or the one of this id."""
+    return _rows(snapshot, ReviewRow, _query("reviews"), review_id=review_id, limit=limit)
+
+
+def decisions(snapshot: Path, review_id: str) -> list[DecisionRow]:
+    return _rows(snapshot, DecisionRow, _query("decisions"), review_id=review_id)
+
+
+# --- in the run folders --------------------------------------------------------------------------
+
+
+def confusion(home: Home, run_id: str) -> list[Confusion]:
+    """Pairs of true and predicted label on test; empty where the file is not there."""
+    return _parquet(home, run_id, PREDICTIONS, Confusion, "confusion", "predictions")
+
+
+def mistakes(home: Home, run_id: str, limit: int = 20) -> list[Mistake]:
+    """The surest mistakes on test."""
+    return _parquet(home, run_id, PREDICTIONS, Mistake, "mistakes", "predictions", limit=limit)
+
+
+def curves(home: Home, run_id: str) -> list[CurvePoint]:
+    """What was measured while training; empty for methods that do not train in steps."""
+    return _parquet(home, run_id, CURVES, CurvePoint, "curves", "curves")
+
+
+def _parquet(
+    home: Home, run_id: str, name: str, kind: type[T], query: str, parameter: str, **values: Any
+) -> list[T]:
+    target = home.run(run_id).evidence / name
+    if not target.is_file():
+        return []
+    with duckdb.connect() as connection:
+        board = Board(connection)
+        return _made(kind, board.rows(_query(query), **{parameter: str(target)}, **values))
+
+
+def _rows(snapshot: Path, kind: type[T], query: str, **values: Any) -> list[T]:
+    return _made(kind, _ask(snapshot, query, **values))
+
+
+def _made(kind: type[T], rows: list[dict[str, Any]]) -> list[T]:
+    return [kind(**row) for row in rows]
+
+
+def _ask(snapshot: Path, query: str, **values: Any) -> list[dict[str, Any]]:
+    try:
+        board = Board.read(snapshot)
+    except duckdb.Error as error:
+        raise BoardGone(f"{snapshot.name} cannot be opened: {error}") from error
+    try:
+        return board.rows(query, **values)
+    except duckdb.CatalogException as error:
+        raise BoardGone(f"{snapshot.name} has another schema: {error}") from error
+    finally:
+        board.close()
+
+
+@cache
+def _query(name: str) -> str:
+    return (files("storage") / "queries" / f"{name}.sql").read_text(encoding="utf-8")

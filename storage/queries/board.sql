@@ -1,0 +1,62 @@
+-- one row a run on the board of a task, best first: its numbers side by side
+with page as (
+    select * from standings
+    where task = $task
+      and ($methods is null or run_id in (select id from runs where list_contains($methods, method)))
+    order by board_order
+    limit $limit offset $offset
+),
+numbers as (
+    select
+        run_id,
+        max(value) filter (split = 'test' and name = 'macro_f1') as macro_f1,
+        max(low) filter (split = 'test' and name = 'macro_f1') as macro_f1_low,
+        max(high) filter (split = 'test' and name = 'macro_f1') as macro_f1_high,
+        max(value) filter (split = 'test' and name = 'roc_auc') as roc_auc,
+        max(low) filter (split = 'test' and name = 'roc_auc') as roc_auc_low,
+        max(high) filter (split = 'test' and name = 'roc_auc') as roc_auc_high,
+        max(value) filter (split = 'test' and name = 'accuracy') as accuracy,
+        max(low) filter (split = 'test' and name = 'accuracy') as accuracy_low,
+        max(high) filter (split = 'test' and name = 'accuracy') as accuracy_high,
+        max(value) filter (split = 'run' and name = 'latency_p95_ms') as latency_p95_ms,
+        max(value) filter (split = 'run' and name = 'train_seconds') as train_seconds,
+        max(value) filter (split = 'run' and name = 'trainable_parameters') as trainable_parameters
+    from metrics
+    where group_name = '' and run_id in (select run_id from page)
+    group by run_id
+),
+-- the metric that ranks, by its own name
+primary_numbers as (
+    select m.run_id, m.value, m.low, m.high, m.n, m.how, m.missing_because
+    from metrics m
+    where m.split = 'test' and m.group_name = '' and m.name = $primary
+      and m.run_id in (select run_id from page)
+),
+flags as (
+    select
+        run_id,
+        list({'id': id, 'outcome': outcome, 'value': value, 'limit': limit_value, 'n': n,
+              'reason': reason} order by (outcome <> 'fail'), origin, place) as flags
+    from checks
+    where outcome in ('warn', 'fail') and run_id in (select run_id from page)
+    group by run_id
+)
+select
+    p.run_id, p.task_version, p.board_order, p.status, p.ranked, p.unranked_because, p.place_low,
+    p.place_high, p.provisional, p.against,
+    r.method, r.base, r.seed, r.requested_by, r.state,
+    coalesce(e.engine, '') as engine, coalesce(e.engine_reason, '') as engine_reason,
+    coalesce(cast(json_extract(e.summary, '$.notes') as varchar[]), []) as notes,
+    coalesce(e.finished_at, r.updated_at) as finished_at,
+    q.value, q.low, q.high, coalesce(q.n, 0) as n, coalesce(q.how, '') as how, q.missing_because,
+    m.* exclude (run_id),
+    d.value as difference, d.low as difference_low, d.high as difference_high, d.p as difference_p,
+    coalesce(f.flags, []) as flags
+from page p
+join runs r on r.id = p.run_id
+left join evidence e on e.run_id = p.run_id and e.problem = ''
+left join primary_numbers q on q.run_id = p.run_id
+left join numbers m on m.run_id = p.run_id
+left join differences d on d.run_id = p.run_id and d.against = p.against
+left join flags f on f.run_id = p.run_id
+order by p.board_order

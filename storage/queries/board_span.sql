@@ -1,0 +1,14 @@
+-- one row: how many runs a task's board has, and the range that its intervals span; `majority` is
+-- left out of the range, for it would press all others into a corner
+select
+    count(*) as runs,
+    count(*) filter (s.ranked) as ranked,
+    min(coalesce(m.low, m.value)) filter (s.ranked and r.method <> 'majority') as low,
+    max(coalesce(m.high, m.value)) filter (s.ranked and r.method <> 'majority') as high,
+    max(s.place_high) filter (s.place_low = 1) as told_apart_from,
+    count(*) filter (s.place_low = 1) as leaders
+from standings s
+join runs r on r.id = s.run_id
+left join metrics m
+    on m.run_id = s.run_id and m.split = 'test' and m.group_name = '' and m.name = $primary
+where s.task = $task
