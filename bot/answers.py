@@ -322,6 +322,11 @@ def difference_words(row: Standing) -> str:
     return f"{diff.value:+.3f} ({diff.low:+.3f} to {diff.high:+.3f}), {word}"
 
 
+def total_seconds(summary: EvidenceSummary) -> float:
+    """From reading the data to complete evidence."""
+    return round(sum(summary.seconds.values()), 3)
+
+
 def newest_event(found: Run, folder: RunFolder) -> Event | None:
     """What an active run last reported."""
     if found.state is not RunState.ACTIVE or found.attempt == 0:
@@ -348,7 +353,7 @@ def run_json(found: Run, summary: EvidenceSummary | None) -> Mapping[str, Any]:
         "engine": summary.engine if summary else None,
         "engine_reason": summary.engine_reason if summary else None,
         "device": summary.device if summary else None,
-        "seconds": summary.seconds.get("total") if summary else None,
+        "seconds": total_seconds(summary) if summary else None,
         "attempt": found.attempt,
         "requested_by": found.requested_by,
         "dataset": spec.dataset_digest,
@@ -398,8 +403,8 @@ def _seconds_before(spec: RunSpec, ledger: Ledger, home: Home) -> float | None:
     for found in ledger.runs(states=(RunState.SUCCEEDED,), task=spec.task.name, limit=50):
         same = found.spec.method is spec.method and found.spec.base == spec.base
         summary = _summary(home.run(found.id)) if same else None
-        if summary and "total" in summary.seconds:
-            return summary.seconds["total"]
+        if summary:
+            return total_seconds(summary)
     return None
 
 
