@@ -61,7 +61,8 @@ class ProjectionKeeper:
         self._clock = clock
         self._child: subprocess.Popen[bytes] | None = None
         self._seen = -1
-        self._changed_at = self._waiting_since = self._not_before = 0.0
+        self._changed_at = self._not_before = 0.0
+        self._behind_since: float | None = None
         self._failures = 0
 
     def tick(self) -> None:
@@ -97,18 +98,22 @@ class ProjectionKeeper:
         """Whether the board is behind and nothing more happened for a moment, or for too long."""
         current, at = self._version(), self._clock()
         if current != self._seen:
-            if self._seen == self._published():
-                self._waiting_since = at
             self._seen, self._changed_at = current, at
-        if at < self._not_before or current == self._published():
+        if current == self._published():
+            self._behind_since = None
             return False
-        return at - self._changed_at >= QUIET_S or at - self._waiting_since >= LONGEST_WAIT_S
+        if self._behind_since is None:
+            self._behind_since = at
+        if at < self._not_before:
+            return False
+        return at - self._changed_at >= QUIET_S or at - self._behind_since >= LONGEST_WAIT_S
 
     def _published(self) -> int | None:
         pointer = read_pointer(self._home.board)
         return pointer.ledger_version if pointer else None
 
     def _start(self) -> None:
+        self._behind_since = None
         words = [*self._program, "--home", str(self._home.path)]
         with _log(self._home) as output:
             self._child = subprocess.Popen(

@@ -24,6 +24,7 @@ from storage.ledger import Ledger
 log = logging.getLogger(__name__)
 
 TICK_S = 0.2
+AFTER_TROUBLE_S = 1.0
 
 
 class Worker:
@@ -68,33 +69,42 @@ class Worker:
 
     def _work(self) -> None:
         try:
-            while not self._stop.is_set():
-                self._carefully(self._tick)
-                self._stop.wait(TICK_S)
+            pause = 0.0
+            while not self._stop.wait(pause):
+                pause = TICK_S if self._tick() else AFTER_TROUBLE_S
         finally:
             self._projection.close()
             if self._lock is not None:
                 os.close(self._lock)
                 self._lock = None
 
-    def _tick(self) -> None:
-        if self._relay:
-            self._carefully(self._relay.tick)
+    def _tick(self) -> bool:
+        """Do everything once; False where something went wrong."""
+        works = [self._relay.tick] if self._relay else []
+        went_well = [_carefully(work) for work in [*works, self._dispatch, self._publish]]
+        return all(went_well)
+
+    def _dispatch(self) -> None:
         if self._lock is None:
             self._lock = locks.take(self._lock_file)
             if self._lock is None:
                 return
             log.info("working on the queue")
-        self._carefully(self._dispatcher.tick)
-        self._carefully(self._projection.tick)
+        self._dispatcher.tick()
 
-    def _carefully(self, work: Callable[[], None]) -> None:
-        """The outermost loop: what goes wrong is recorded, and the next tick comes."""
-        try:
-            work()
-        except Exception:
-            log.exception("the work on the queue goes on")
-            self._stop.wait(1.0)
+    def _publish(self) -> None:
+        if self._lock is not None:
+            self._projection.tick()
+
+
+def _carefully(work: Callable[[], None]) -> bool:
+    """The outermost loop: what goes wrong is recorded, and the next tick comes."""
+    try:
+        work()
+    except Exception:
+        log.exception("the work on the queue goes on")
+        return False
+    return True
 
 
 def local_launcher(home: Home, settings: Settings) -> LocalLauncher:
