@@ -1,0 +1,186 @@
+"""`tuneboard-train`: fit one run from its folder, or look at a task's data.
+
+    tuneboard-train run RUN_DIR ATTEMPT                 makes the evidence of a run
+    tuneboard-train inspect TASK.json [--base PATH]     prints a DatasetVersion; `-` is stdin
+    tuneboard-train reload RUN_DIR [--adapter PATH]     scores texts with a saved model
+
+Exit codes: 0 done, 1 failed, 2 bad input, 3 refused, 4 out of memory, 143 cancelled. What is
+printed is one JSON object; everything else, tracebacks too, goes to the log (standard error).
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from pydantic import ValidationError
+
+from storage.errors import BadInput, UserError
+from storage.records import (
+    EXIT_CANCELLED,
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_OUT_OF_MEMORY,
+    Task,
+)
+from storage.run_folder import RunFolder
+from trainer.progress import Progress
+from trainer.settings import Settings, limit_threads
+from trainer.stopping import Cancelled, StopRequest
+
+log = logging.getLogger("trainer")
+
+# The parts that compute are imported inside the functions below: numpy and torch read the number of
+# threads when they are imported, and `inspect` must not wait for what it does not use.
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Do what the words say; the exit code."""
+    asked = _parser().parse_args(words)
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    threads = Settings().threads_or_cores
+    limit_threads(threads)
+    if asked.verb == "run":
+        return _run(RunFolder(Path(asked.run_dir)), asked.attempt, threads)
+    with _only_json_on_stdout() as out:
+        try:
+            found = _inspect(asked) if asked.verb == "inspect" else _reload(asked)
+        except UserError as error:
+            found = {"error": {"kind": type(error).__name__, "message": str(error)}}
+            print(json.dumps(found, ensure_ascii=False), file=out)
+            return error.exit_code
+        except Exception as error:  # the outermost edge: the log has the traceback
+            log.exception("%s failed", asked.verb)
+            found = {"error": {"kind": type(error).__name__, "message": str(error)}}
+            print(json.dumps(found, ensure_ascii=False), file=out)
+            return EXIT_FAILED
+        print(json.dumps(found, ensure_ascii=False), file=out)
+        return EXIT_DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tuneboard-train", description=__doc__.splitlines()[0])
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    run = verbs.add_parser("run", help="make the evidence of a run from its folder")
+    run.add_argument("run_dir")
+    run.add_argument("attempt", type=int)
+    inspect = verbs.add_parser("inspect", help="read, check and hash a task's data; prints JSON")
+    inspect.add_argument("task", help="a Task record as JSON; - reads standard input")
+    inspect.add_argument("--base", help="folder of a base model, to count tokens")
+    inspect.add_argument("--max-tokens", type=int, help="the limit to count overlong rows against")
+    reload = verbs.add_parser("reload", help="score texts (JSON on standard input) again")
+    reload.add_argument("run_dir")
+    reload.add_argument("--adapter", help="folder of the saved model; the run's own if left out")
+    return parser
+
+
+@contextmanager
+def _only_json_on_stdout() -> Iterator[TextIO]:
+    """Standard output for our one object; what libraries print goes to standard error."""
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
+        os.dup2(2, 1)
+        yield out
+
+
+# --- run -----------------------------------------------------------------------------------------
+
+
+def _run(folder: RunFolder, attempt: int, threads: int) -> int:
+    """Run one attempt; what went wrong is left in words in `error.json`."""
+    stop = StopRequest()
+    stop.install()
+    if not folder.path.is_dir():
+        log.error("there is no run folder %s", folder.path)
+        return BadInput.exit_code
+    folder.attempt(attempt).mkdir(exist_ok=True)
+    with Progress(folder, attempt) as progress:
+        try:
+            from trainer.job import Job, run_job
+
+            run_job(Job(folder, attempt, threads, progress, stop))
+        except Cancelled:
+            log.info("%s cancelled", folder.run_id)
+            progress.failed("cancelled")
+            return EXIT_CANCELLED
+        except UserError as error:
+            return _left_behind(folder, attempt, progress, error, str(error), error.exit_code)
+        except Exception as error:  # the outermost edge: the log has the traceback
+            log.exception("%s failed", folder.run_id)
+            code, message = _in_words(error, folder.run_id)
+            return _left_behind(folder, attempt, progress, error, message, code)
+    return EXIT_DONE
+
+
+def _left_behind(
+    folder: RunFolder, attempt: int, progress: Progress, error: Exception, message: str, code: int
+) -> int:
+    log.error("%s: %s", folder.run_id, message)
+    folder.write_error(attempt, type(error).__name__, message)
+    progress.failed(message)
+    return code
+
+
+def _in_words(error: Exception, run_id: str) -> tuple[int, str]:
+    """An exit code and a message for what is not the person's to mend."""
+    from trainer.reloading import ReloadFailed
+
+    # torch.OutOfMemoryError is a RuntimeError; its name is enough, torch need not be imported.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        advice = "Use a smaller batch_size, max_tokens or base."
+        return EXIT_OUT_OF_MEMORY, f"Out of memory while training. {advice}"
+    if isinstance(error, ReloadFailed):
+        return EXIT_FAILED, f"{error} The run does not count."
+    return EXIT_FAILED, (
+        f"The trainer met an error of its own ({type(error).__name__}). "
+        f"The log of {run_id} has the details."
+    )
+
+
+# --- inspect and reload --------------------------------------------------------------------------
+
+
+def _inspect(asked: argparse.Namespace) -> dict[str, object]:
+    from trainer.data.dataset import load_dataset, with_quality
+
+    task = _task(asked.task)
+    dataset = load_dataset(task)
+    if asked.base:
+        from trainer.data.tokens import count_tokens, default_limit, with_token_counts
+
+        base = Path(asked.base)
+        counts = count_tokens(dataset, base)
+        limit = asked.max_tokens or default_limit(counts.train, base)
+        quality = with_token_counts(dataset.version.quality, counts, limit)
+        dataset = with_quality(dataset, quality)
+    return dataset.version.model_dump(mode="json")
+
+
+def _task(name: str) -> Task:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        return Task.model_validate_json(text)
+    except OSError as error:
+        raise BadInput(f"Task file {name!r} cannot be read: {error.strerror}.") from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise BadInput(f"{name!r} is not a Task record as JSON: {error}") from error
+
+
+def _reload(asked: argparse.Namespace) -> dict[str, object]:
+    from trainer.reloading import answer_reload
+
+    folder = RunFolder(Path(asked.run_dir))
+    adapter = Path(asked.adapter) if asked.adapter else folder.adapter
+    return answer_reload(adapter, sys.stdin.read())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""A task's rows, read, checked and split: what every method is fitted to and measured on.
+
+Read `load_dataset` first. `load` gives raw rows, `schema` makes examples of them, `split` and
+`leakage` say which side each is on, `quality` counts what was found.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from storage.errors import BadData
+from storage.records import DataFile, DataQuality, DatasetVersion, Split, Task, digest_of
+from storage.run_folder import sha256_of
+from trainer.data import quality, split
+from trainer.data.leakage import keep_out
+from trainer.data.load import read_rows
+from trainer.data.schema import (
+    Example,
+    ReadFile,
+    check_labels,
+    rows_in_words,
+    to_examples,
+    wanted_columns,
+)
+from trainer.evaluate.arrays import IntArray
+
+Splits = dict[Split, tuple[Example, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The used rows of each split, and the record that names this version of the data."""
+
+    version: DatasetVersion
+    splits: Splits
+    sensitive: tuple[str, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.version.labels
+
+    def texts(self, name: Split) -> list[str]:
+        return [row.text for row in self.splits[name]]
+
+    def gold(self, rows: Sequence[Example]) -> IntArray:
+        """Class indices, shape (rows,)."""
+        import numpy as np
+
+        place = {label: index for index, label in enumerate(self.labels)}
+        return np.array([place[row.label] for row in rows], np.int64)
+
+    def groups(self, rows: Sequence[Example]) -> dict[str, tuple[str, ...]]:
+        """Sensitive column to its values, shape (rows,) each."""
+        return {
+            column: tuple(row.groups[place] for row in rows)
+            for place, column in enumerate(self.sensitive)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Divided:
+    splits: Splits
+    train_dropped: int = 0
+    validation_dropped: int = 0
+
+
+def load_dataset(task: Task) -> Dataset:
+    """Read, check and split a task's files.
+
+    Raises:
+        BadInput: A file cannot be opened.
+        BadData: The rows cannot be used; says file, row, column and what to do.
+    """
+    paths = {role: Path(path) for role, path in task.data.files().items()}
+    read = {role: _read(path, task) for role, path in paths.items()}
+    divided = _divide(task, read)
+    labels = tuple(sorted({row.label for row in divided.splits[Split.TRAIN]}))
+    check_labels(task, labels)
+    _refuse_unknown_labels(task, read, divided.splits, labels)
+    files = tuple(
+        DataFile(
+            role=role,
+            path=str(path),
+            size_bytes=path.stat().st_size,
+            sha256=sha256_of(path),
+            rows=read[role].rows,
+        )
+        for role, path in paths.items()
+    )
+    version = DatasetVersion(
+        content_digest=_content_digest(task, files),
+        test_digest=digest_of([[row.id, row.label] for row in divided.splits[Split.TEST]]),
+        files=files,
+        labels=labels,
+        splits=tuple(
+            quality.summarise(name, divided.splits[name], task.sensitive) for name in Split
+        ),
+        quality=quality.report(
+            read, divided.splits, divided.train_dropped, divided.validation_dropped
+        ),
+    )
+    return Dataset(version, divided.splits, task.sensitive)
+
+
+def with_quality(dataset: Dataset, found: DataQuality) -> Dataset:
+    """The same data with a fuller quality report; the digests do not depend on it."""
+    return replace(dataset, version=dataset.version.model_copy(update={"quality": found}))
+
+
+def _read(path: Path, task: Task) -> ReadFile:
+    return to_examples(read_rows(path, task.data, wanted_columns(task)), task, path.name)
+
+
+def _divide(task: Task, read: Mapping[str, ReadFile]) -> _Divided:
+    """Three splits, no folded text in two of them."""
+    if "file" in read:
+        parts = split.divide(read["file"].examples, split.ONE_FILE, task.data.split_seed)
+        return _Divided(_filled(task, parts))
+    train, test = read["train"].examples, read["test"].examples
+    if "validation" in read:
+        validation = keep_out(read["validation"].examples, test)
+        cleaned = keep_out(train, test, validation.kept)
+        parts = {Split.TRAIN: cleaned.kept, Split.VALIDATION: validation.kept, Split.TEST: test}
+        return _Divided(_filled(task, parts), cleaned.dropped, validation.dropped)
+    cleaned = keep_out(train, test)
+    parts = split.divide(cleaned.kept, split.FROM_TRAIN, task.data.split_seed)
+    return _Divided(_filled(task, {**parts, Split.TEST: test}), cleaned.dropped)
+
+
+def _filled(task: Task, parts: Splits) -> Splits:
+    for name in Split:
+        if not parts[name]:
+            raise BadData(
+                f"Task {task.name!r}: no rows are left for {name.value} "
+                f"({sum(map(len, parts.values()))} usable rows in all, duplicates across splits "
+                "kept out). Add rows."
+            )
+    return parts
+
+
+def _refuse_unknown_labels(
+    task: Task, read: Mapping[str, ReadFile], parts: Splits, labels: Sequence[str]
+) -> None:
+    for name in (Split.TEST, Split.VALIDATION):
+        strange = [row for row in parts[name] if row.label not in labels]
+        if not strange:
+            continue
+        role = name.value if name.value in read else ("file" if "file" in read else "train")
+        file_name = Path(task.data.files()[role]).name
+        shown = rows_in_words([row.row for row in strange])
+        raise BadData(
+            f"{file_name}, {shown}, column {task.data.label!r}: the label {strange[0].label!r} "
+            f"is in {name.value} but not among the training rows ({', '.join(labels[:12])}). "
+            "Mend the label, or add training rows that have it."
+        )
+
+
+def _content_digest(task: Task, files: Sequence[DataFile]) -> str:
+    """The bytes of the files, and all that decides which rows they become."""
+    data = task.data
+    return digest_of(
+        {
+            "files": {file.role: file.sha256 for file in files},
+            "kinds": {file.role: Path(file.path).suffix.lower() for file in files},
+            "columns": [data.text, data.label, *task.sensitive],
+            "header": data.columns,
+            "quoting": data.quoting,
+            "encoding": data.encoding,
+            "split_seed": data.split_seed,
+            "rule": split.RULE,
+        }
+    )

@@ -1,0 +1,33 @@
+"""CPU or GPU."""
+
+from typing import Literal
+
+from storage.errors import BadInput
+from trainer.engines.protocol import Device
+
+
+def pick_device(asked: Literal["auto", "cpu", "cuda"]) -> Device:
+    """The device to compute on.
+
+    Raises:
+        BadInput: CUDA was asked for and is not there.
+    """
+    import torch
+
+    if asked == "cpu":
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if asked == "cuda":
+        raise BadInput(
+            "device='cuda' was asked for, but this host has no CUDA GPU that PyTorch can use. "
+            "Use device=auto or cpu, or send the run to a GPU host."
+        )
+    return "cpu"
+
+
+def use_threads(threads: int) -> None:
+    """Compute with this many threads."""
+    import torch
+
+    torch.set_num_threads(threads)

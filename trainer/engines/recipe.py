@@ -1,0 +1,91 @@
+"""How to train a classification head with LoRA: what the spec says, else what was found to work.
+
+The learning rates were measured: on banking10 a MiniLM-size encoder stops at 0.72 accuracy with
+5e-4 and reaches 0.96 with 1e-3; a Llama of 260,000 parameters stops at 0.90 F1 on SMS spam with
+2e-4. For larger models they fall with the width, as in Schulman et al. 2025, "LoRA without regret".
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from storage.records import Training
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Resolved settings of one training."""
+
+    epochs: float
+    learning_rate: float
+    batch_size: int
+    max_tokens: int
+    rank: int
+    alpha: float
+    dropout: float
+    patience: int
+    warmup_share: float = 0.06
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    evaluations: int = 10
+
+    def as_settings(self) -> dict[str, float | int | str | None]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A recipe, and the names of what was left to us."""
+
+    recipe: Recipe
+    defaults: tuple[str, ...]
+
+
+def resolve(
+    asked: Training, config: Mapping[str, object], parameters: int, token_limit: int
+) -> Resolved:
+    """Fill in what the spec leaves open.
+
+    Args:
+        asked: The spec's training; None means the default.
+        config: `config.json` of the base.
+        parameters: Of the base.
+        token_limit: The limit that was found on the training rows, where the spec names none.
+    """
+    defaults: dict[str, float | int] = {
+        "epochs": 3.0,
+        "learning_rate": learning_rate(config, parameters),
+        "batch_size": 32,
+        "max_tokens": token_limit,
+        "rank": 16,
+        "alpha": 32.0,
+        "dropout": 0.0,
+        "patience": 3,
+    }
+    given = {name: value for name, value in asked.model_dump().items() if value is not None}
+    left = tuple(name for name in defaults if name not in given)
+    return Resolved(Recipe(**(defaults | given)), left)
+
+
+def learning_rate(config: Mapping[str, object], parameters: int) -> float:
+    """A start that works, by kind and width of the base."""
+    hidden = int(
+        str(config.get("hidden_size") or config.get("dim") or config.get("d_model") or 768)
+    )
+    if is_decoder(config):
+        if parameters <= 1_000_000:
+            return 3e-3
+        if parameters <= 50_000_000:
+            return 2e-3
+        steps = ((1024, 5e-4), (2048, 4e-4), (3072, 3e-4), (5120, 2e-4))
+        return next((rate for width, rate in steps if hidden <= width), 1e-4)
+    return next((rate for width, rate in ((512, 2e-3), (768, 1e-3)) if hidden <= width), 5e-4)
+
+
+def is_decoder(config: Mapping[str, object]) -> bool:
+    """Whether the base reads from left to right (Llama-type) and not both ways (BERT-type)."""
+    named = config.get("architectures")
+    names = named if isinstance(named, list) else []
+    return any("CausalLM" in str(name) for name in names) or config.get("model_type") in {
+        *("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "phi", "phi3"),
+        *("gpt2", "gpt_neox", "opt", "smollm3", "olmo2"),
+    }

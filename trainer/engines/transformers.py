@@ -1,0 +1,121 @@
+"""Plain transformers and PEFT: the default engine, on a CPU or a GPU."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from storage.errors import BadInput
+from storage.records import BaseRef
+from trainer.engines.protocol import Device, Order, Prepared
+
+HEADS = ("classifier", "score")
+"""Heads that PEFT 0.21 saves by itself for sequence classification, and keeps LoRA out of."""
+NEW_MODULES_LIMIT = 12
+
+
+class TransformersEngine:
+    """A classification head trained in full, and LoRA on every linear layer below it."""
+
+    name = "transformers"
+
+    def start(self) -> None:
+        pass
+
+    def prepare(self, order: Order) -> Prepared:
+        import torch
+        from peft import LoraConfig, TaskType, get_peft_model
+
+        torch.manual_seed(order.seed)
+        model, fresh = load_base(order.folder, order.labels, order.pad_id)
+        dtype = compute_dtype(order.device)
+        config = LoraConfig(
+            task_type=TaskType.SEQ_CLS,
+            r=order.recipe.rank,
+            lora_alpha=order.recipe.alpha,
+            lora_dropout=order.recipe.dropout,
+            target_modules="all-linear",
+            exclude_modules=list(fresh) or None,
+            modules_to_save=list(fresh) or None,
+        )
+        peft = get_peft_model(model, config)
+        name_base(peft, order.base, order.folder)
+        peft.to(order.device)
+        return Prepared(peft, dtype)
+
+
+def load_base(folder: Path, labels: tuple[str, ...], pad_id: int) -> tuple[Any, tuple[str, ...]]:
+    """A base with a classification head, in float32, and its modules that the files do not hold.
+
+    Those modules start from random numbers. They are trained in full and saved with the adapter:
+    BERT files without a pooler would else be reloaded with another one.
+
+    Raises:
+        BadInput: The architecture has no classification head, or the weights do not fit it.
+    """
+    from transformers import AutoModelForSequenceClassification, logging
+
+    quiet(logging)
+    try:
+        model, info = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            num_labels=len(labels),
+            id2label=dict(enumerate(labels)),
+            label2id={label: place for place, label in enumerate(labels)},
+            dtype="float32",
+            trust_remote_code=False,
+            use_safetensors=True,
+            local_files_only=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    except (ValueError, OSError) as error:
+        raise BadInput(
+            f"Base {str(folder)!r} cannot be loaded with a classification head: "
+            f"{str(error).splitlines()[0]} Choose a BERT-type or Llama-type base."
+        ) from error
+    model.config.pad_token_id = pad_id
+    mismatched = [entry[0] for entry in info["mismatched_keys"]]
+    return model, _fresh_modules([*info["missing_keys"], *mismatched], folder)
+
+
+def load_adapter(folder: Path, base: Any, device: Device) -> Any:
+    """A saved adapter on its base, ready to score."""
+    from peft import PeftModel
+
+    model = PeftModel.from_pretrained(base, str(folder), is_trainable=False)
+    return model.to(device).eval()
+
+
+def compute_dtype(device: Device) -> str:
+    """bfloat16 on a GPU that has it; weights that are trained stay float32 in any case."""
+    import torch
+
+    return "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+
+
+def name_base(model: Any, base: BaseRef, folder: Path) -> None:
+    """Write into the adapter's config where its base is, not where the hub's cache had it."""
+    config = model.peft_config["default"]
+    config.base_model_name_or_path = base.hub or str(folder)
+    config.revision = base.revision
+
+
+def quiet(logging: Any) -> None:
+    """No notices of weights that are new on purpose, no bars in a log file."""
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def _fresh_modules(keys: Iterable[str], folder: Path) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for key in keys:
+        module = key.rpartition(".")[0]
+        top = key.partition(".")[0]
+        found[top if top in HEADS else module] = None
+    if len(found) > NEW_MODULES_LIMIT:
+        raise BadInput(
+            f"Base {str(folder)!r}: {len(found)} parts of the model are not in its weight files "
+            f"({', '.join(list(found)[:3])} …). The files do not belong to its config.json; fetch "
+            "the model again."
+        )
+    return tuple(found)

@@ -1,0 +1,102 @@
+"""The files of a run's evidence: predictions, curves, losses, metrics, checks, summary."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from storage.evidence_tables import (
+    CURVES,
+    PREDICTIONS,
+    TEXT_LIMIT,
+    VALIDATION_LOSSES,
+    write_table,
+)
+from storage.records import Check, DatasetVersion, EvidenceSummary, Metric, Split
+from storage.run_folder import dump_records, write_whole
+from trainer.data.dataset import Dataset
+from trainer.data.schema import Example
+from trainer.evaluate.predictions import Predictions
+from trainer.methods.fitting import CurvePoint, ValidationLosses
+from trainer.timing import Latencies
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The rows of one split that were scored, and what the model said."""
+
+    rows: tuple[Example, ...]
+    predictions: Predictions
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is written down of a run."""
+
+    dataset: Dataset
+    scored: Mapping[Split, Scored]
+    latencies: Latencies
+    curve: Sequence[CurvePoint]
+    validation_losses: ValidationLosses | None
+    metrics: Sequence[Metric]
+    checks: Sequence[Check]
+    summary: EvidenceSummary
+    environment: Mapping[str, object]
+
+
+def write_evidence(folder: Path, evidence: Evidence) -> None:
+    """Write every file but the manifest into a staging folder."""
+    write_table(folder / PREDICTIONS, _prediction_columns(evidence))
+    write_table(folder / CURVES, _curve_columns(evidence.curve))
+    write_table(folder / VALIDATION_LOSSES, _loss_columns(evidence.validation_losses))
+    write_whole(folder / "metrics.json", dump_records(evidence.metrics))
+    write_whole(folder / "checks.json", dump_records(evidence.checks))
+    write_whole(folder / "summary.json", evidence.summary.model_dump_json(indent=1))
+    version: DatasetVersion = evidence.dataset.version
+    write_whole(folder / "dataset.json", version.model_dump_json(indent=1))
+    environment = json.dumps(evidence.environment, indent=1, ensure_ascii=False)
+    write_whole(folder / "environment.json", environment)
+
+
+def _prediction_columns(evidence: Evidence) -> dict[str, list[object]]:
+    columns: dict[str, list[object]] = {}
+    sensitive = evidence.dataset.sensitive
+    for split, scored in evidence.scored.items():
+        found = scored.predictions
+        chosen = found.probabilities[np.arange(len(found)), found.gold]
+        timed = evidence.latencies.milliseconds.tolist() if split is Split.TEST else []
+        part: dict[str, list[object]] = {
+            "split": [split.value] * len(found),
+            "example_id": [row.id for row in scored.rows],
+            "row": [row.row for row in scored.rows],
+            "text": [row.text[:TEXT_LIMIT] for row in scored.rows],
+            "gold": [row.label for row in scored.rows],
+            "predicted": [found.labels[place] for place in found.predicted],
+            "probabilities": found.probabilities.tolist(),
+            "loss": (-np.log(np.maximum(chosen, np.finfo(float).tiny))).tolist(),
+            "latency_ms": timed + [None] * (len(found) - len(timed)),
+            "groups": [list(zip(sensitive, row.groups, strict=True)) for row in scored.rows],
+        }
+        for name, values in part.items():
+            columns.setdefault(name, []).extend(values)
+    return columns
+
+
+def _curve_columns(curve: Sequence[CurvePoint]) -> dict[str, list[object]]:
+    names = [column.name for column in fields(CurvePoint)]
+    return {name: [getattr(point, name) for point in curve] for name in names}
+
+
+def _loss_columns(found: ValidationLosses | None) -> dict[str, list[Any]]:
+    if found is None:
+        return {"step": [], "example_id": [], "loss": [], "correct": []}
+    evaluations = len(found.steps)
+    return {
+        "step": np.repeat(found.steps, len(found.ids)).tolist(),
+        "example_id": list(found.ids) * evaluations,
+        "loss": found.losses.ravel().tolist(),
+        "correct": found.correct.ravel().tolist(),
+    }

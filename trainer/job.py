@@ -1,0 +1,347 @@
+"""The story of a run, told in order: data, gate, fit, predict, measure, check, evidence.
+
+Nothing here knows which method or engine is at work; nothing below here knows the order.
+"""
+
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from storage.errors import BadData
+from storage.records import (
+    Check,
+    EvidenceSummary,
+    Method,
+    Metric,
+    Outcome,
+    RunSpec,
+    Split,
+    now,
+)
+from storage.run_folder import RunFolder
+from trainer.checks import (
+    bias_groups,
+    leakage_exact,
+    overfit_gap,
+    overfit_upturn,
+    underfit,
+)
+from trainer.checks import reload as reload_check
+from trainer.data.dataset import Dataset, load_dataset, with_quality
+from trainer.data.tokens import count_tokens, default_limit, with_token_counts
+from trainer.engines.bases import identify, locate
+from trainer.environment import describe, peak_memory_mb
+from trainer.evaluate.measure import measure, measure_groups
+from trainer.evaluate.predictions import Predictions
+from trainer.evidence import Evidence, Scored, write_evidence
+from trainer.methods.card import read_card
+from trainer.methods.choose import fit
+from trainer.methods.fitting import BaseFiles, Classifier, FitRequest, Fitted
+from trainer.progress import Progress
+from trainer.reloading import LIMITS, ROWS, ReloadFailed, reload_probabilities
+from trainer.stopping import StopRequest
+from trainer.timing import Latencies, time_requests
+
+log = logging.getLogger(__name__)
+
+SAMPLE_SEED = 0
+"""Of the training rows that are scored: the same rows for every run on a data set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt at a run, and its ways out to the world."""
+
+    folder: RunFolder
+    attempt: int
+    threads: int
+    progress: Progress
+    stop: StopRequest
+
+    def next(self, stage: str, message: str = "") -> None:
+        self.stop.raise_if_requested()
+        log.info("%s %s %s", self.folder.run_id, stage, message)
+        self.progress.stage(stage, message)
+
+
+def run_job(job: Job) -> None:
+    """Make the evidence of one run. Does nothing where it is complete already.
+
+    Raises:
+        UserError: Something the person can mend.
+        Cancelled: The process was asked to stop; training can be resumed.
+        ReloadFailed: The saved model does not repeat what the trained one said.
+    """
+    if job.folder.has_evidence:
+        log.info("%s has its evidence already", job.folder.run_id)
+        return
+    spec = job.folder.spec()
+    job.next("data", f"reading the rows of {spec.task.name}")
+    dataset = _verified_data(spec)
+    dataset, base = _prepared_base(spec, dataset)
+    job.next("gate", "looking for test rows among the training rows")
+    leakage = _gate(spec, dataset)
+    job.next("fit", f"fitting {spec.method.value}")
+    fitted = _fit(job, spec, dataset, base)
+    job.next("predict", "scoring train sample, validation and test")
+    scored = _score(job, fitted.classifier, dataset)
+    job.next("timing", "timing single requests")
+    texts = dataset.texts(Split.TEST)
+    latencies = time_requests(
+        fitted.classifier, texts, f"{fitted.device}, {job.threads} threads", job.stop
+    )
+    job.next("save", "saving the model")
+    adapter = job.folder.staging(job.attempt, "adapter")
+    fitted.classifier.save(adapter)
+    job.next("reload", "loading the saved model in a fresh process")
+    reload = _reload(job, adapter, fitted, scored[Split.TEST])
+    job.next("measure", "measuring")
+    metrics = (*_measure(spec, dataset, scored), *_run_metrics(fitted, latencies, adapter))
+    job.next("check", "checking")
+    checks = (*_checks(spec, dataset, scored, fitted), leakage, reload)
+    job.next("evidence", "writing the evidence")
+    staging = job.folder.staging(job.attempt, "evidence")
+    summary = _summary(job, spec, dataset, base, fitted, scored, read_card(adapter).scoring)
+    write_evidence(
+        staging,
+        Evidence(
+            dataset=dataset,
+            scored=scored,
+            latencies=latencies,
+            curve=fitted.curve,
+            validation_losses=fitted.validation_losses,
+            metrics=metrics,
+            checks=checks,
+            summary=summary,
+            environment=describe(job.threads, fitted.device),
+        ),
+    )
+    job.folder.publish_evidence(job.attempt, staging, adapter)
+    shutil.rmtree(job.folder.checkpoints, ignore_errors=True)
+    job.progress.finished(_closing_words(spec, metrics))
+    log.info("%s finished: %s", job.folder.run_id, _closing_words(spec, metrics))
+
+
+def _verified_data(spec: RunSpec) -> Dataset:
+    dataset = load_dataset(spec.task)
+    found, asked = dataset.version.content_digest, spec.dataset_digest
+    if asked is not None and found != asked:
+        files = ", ".join(file.path for file in dataset.version.files)
+        raise BadData(
+            f"The data of task {spec.task.name!r} is not what the run was planned on: its digest "
+            f"is {found[:12]}, {asked[:12]} was expected. Put the old {files} back, or add the "
+            "task again and start a new run."
+        )
+    return dataset
+
+
+def _prepared_base(spec: RunSpec, dataset: Dataset) -> tuple[Dataset, BaseFiles | None]:
+    """The base's files and identity, and the data's quality with its token counts."""
+    if spec.base is None:
+        return dataset, None
+    folder = locate(spec.base)
+    counts = count_tokens(dataset, folder)
+    limit = spec.training.max_tokens or default_limit(counts.train, folder)
+    quality = with_token_counts(dataset.version.quality, counts, limit)
+    return with_quality(dataset, quality), BaseFiles(
+        spec.base, folder, identify(spec.base, folder), limit
+    )
+
+
+def _gate(spec: RunSpec, dataset: Dataset) -> Check:
+    """Exact leakage on the rows that are really used; nothing is trained on a leaking split."""
+    learnt_from = dataset.texts(Split.TRAIN) + dataset.texts(Split.VALIDATION)
+    kept_out = dataset.version.quality.duplicates_across_splits
+    found = leakage_exact.check(
+        dataset.texts(Split.TEST), learnt_from, spec.task.policy.leakage_limit, kept_out
+    )
+    if found.outcome is Outcome.FAIL:
+        raise BadData(f"Task {spec.task.name!r}: {found.reason} Mend the split.")
+    return found
+
+
+def _fit(job: Job, spec: RunSpec, dataset: Dataset, base: BaseFiles | None) -> Fitted:
+    request = FitRequest(
+        spec=spec,
+        dataset=dataset,
+        checkpoints=job.folder.checkpoints,
+        progress=job.progress,
+        stop=job.stop,
+        threads=job.threads,
+        base=base,
+    )
+    fitted = fit(request)
+    log.info(
+        "%s fitted by %s (%s) in %.1f s",
+        job.folder.run_id,
+        fitted.engine,
+        fitted.engine_reason,
+        fitted.train_seconds,
+    )
+    for note in fitted.notes:
+        job.progress.warning(note)
+    return fitted
+
+
+def _score(job: Job, classifier: Classifier, dataset: Dataset) -> dict[Split, Scored]:
+    """Our own pass over a train sample (as large as validation), validation and test."""
+    train = dataset.splits[Split.TRAIN]
+    size = min(len(train), len(dataset.splits[Split.VALIDATION]))
+    places = np.sort(np.random.default_rng(SAMPLE_SEED).permutation(len(train))[:size])
+    chosen = {
+        Split.TRAIN: tuple(train[place] for place in places),
+        Split.VALIDATION: dataset.splits[Split.VALIDATION],
+        Split.TEST: dataset.splits[Split.TEST],
+    }
+    scored = {}
+    for split, rows in chosen.items():
+        job.stop.raise_if_requested()
+        found = Predictions(
+            labels=dataset.labels,
+            gold=dataset.gold(rows),
+            probabilities=classifier.probabilities([row.text for row in rows]),
+            ids=tuple(row.id for row in rows),
+        )
+        scored[split] = Scored(rows, found)
+    return scored
+
+
+def _reload(job: Job, adapter: Path, fitted: Fitted, test: Scored) -> Check:
+    """The adapter check; a model that cannot be used again is no result."""
+    texts = [row.text for row in test.rows[:ROWS]]
+    again = reload_probabilities(job.folder.path, adapter, texts, job.stop)
+    # The trained model scores the same batch, so that padding is the same on both sides.
+    saved = fitted.classifier.probabilities(texts)
+    found = reload_check.check(saved, again, LIMITS[fitted.dtype])
+    if found.outcome is Outcome.FAIL:
+        raise ReloadFailed(found.reason)
+    return found
+
+
+def _measure(spec: RunSpec, dataset: Dataset, scored: Mapping[Split, Scored]) -> tuple[Metric, ...]:
+    positive = spec.task.positive if len(dataset.labels) == 2 else None
+    found: list[Metric] = []
+    for split, part in scored.items():
+        found += measure(part.predictions, split.value, positive)
+    if dataset.sensitive:
+        test = scored[Split.TEST]
+        groups = dataset.groups(test.rows)
+        found += measure_groups(test.predictions, "test", groups, spec.task.favourable)
+    return tuple(found)
+
+
+def _run_metrics(fitted: Fitted, latencies: Latencies, adapter: Path) -> tuple[Metric, ...]:
+    size = sum(path.stat().st_size for path in adapter.rglob("*") if path.is_file())
+    memory = f"peak resident memory of the trainer's process{_cuda_memory(fitted.device)}"
+    counted = {
+        "trainable_parameters": (float(fitted.trainable_parameters), "counted"),
+        "train_seconds": (fitted.train_seconds, "timed, all attempts together"),
+        "peak_memory_mb": (peak_memory_mb(), memory),
+        "adapter_mb": (size / 2**20, "counted: every file of the saved model"),
+    }
+    return (
+        *latencies.metrics(),
+        *(
+            Metric(name=name, split="run", value=value, n=1, how=how)
+            for name, (value, how) in counted.items()
+        ),
+    )
+
+
+def _cuda_memory(device: str) -> str:
+    if device != "cuda":
+        return ""
+    import torch
+
+    return f"; on the GPU {torch.cuda.max_memory_allocated() / 2**20:.0f} MB"
+
+
+def _checks(
+    spec: RunSpec, dataset: Dataset, scored: Mapping[Split, Scored], fitted: Fitted
+) -> tuple[Check, ...]:
+    policy = spec.task.policy
+    train, validation = scored[Split.TRAIN].predictions, scored[Split.VALIDATION].predictions
+    test = scored[Split.TEST]
+    return (
+        overfit_gap.check(train, validation, policy.overfit_gap_limit),
+        _upturn(fitted, policy.upturn_limit),
+        underfit.check(train),
+        bias_groups.check(
+            test.predictions,
+            dataset.groups(test.rows),
+            spec.task.favourable,
+            policy.group_ratio_limit,
+            policy.minimum_group_rows,
+        ),
+    )
+
+
+def _upturn(fitted: Fitted, limit: float) -> Check:
+    losses = fitted.validation_losses
+    if losses is None or fitted.best_step is None:
+        reason = "This method is fitted in one go: there is no validation curve that could turn up."
+        return Check(id=overfit_upturn.ID, outcome=Outcome.NOT_RUN, limit=limit, reason=reason)
+    return overfit_upturn.check(
+        losses.losses, losses.steps, losses.ids, fitted.best_step, limit, losses.correct
+    )
+
+
+def _summary(
+    job: Job,
+    spec: RunSpec,
+    dataset: Dataset,
+    base: BaseFiles | None,
+    fitted: Fitted,
+    scored: Mapping[Split, Scored],
+    scoring: str,
+) -> EvidenceSummary:
+    rows = {summary.split.value: summary.rows for summary in dataset.version.splits}
+    return EvidenceSummary(
+        run_id=job.folder.run_id,
+        attempt=job.attempt,
+        spec_digest=spec.digest(),
+        task=spec.task.name,
+        task_version=spec.task.version,
+        method=spec.method,
+        seed=spec.seed,
+        dataset_digest=dataset.version.content_digest,
+        test_digest=dataset.version.test_digest,
+        scoring=scoring,
+        labels=dataset.labels,
+        rows=rows | {"train_sample": len(scored[Split.TRAIN].rows)},
+        engine=fitted.engine,
+        engine_reason=fitted.engine_reason,
+        device=fitted.device,
+        dtype=fitted.dtype,
+        base=base.identity if base else None,
+        training=fitted.training,
+        defaults=fitted.defaults,
+        seconds=job.progress.seconds(),
+        steps=fitted.steps,
+        best_step=fitted.best_step,
+        resumed_from_step=fitted.resumed_from_step,
+        notes=(*fitted.notes, *_data_notes(spec, dataset)),
+        finished_at=now(),
+    )
+
+
+def _data_notes(spec: RunSpec, dataset: Dataset) -> tuple[str, ...]:
+    quality = dataset.version.quality
+    over, limit = quality.rows_over_limit, quality.token_limit
+    share = (over or 0) / quality.rows_used
+    if spec.method in {Method.MAJORITY, Method.TFIDF} or share <= spec.task.policy.overlong_limit:
+        return ()
+    return (f"{over} of {quality.rows_used} rows have more than {limit} tokens and are cut",)
+
+
+def _closing_words(spec: RunSpec, metrics: tuple[Metric, ...]) -> str:
+    name = spec.task.primary_metric
+    found = next(m for m in metrics if m.name == name and m.split == "test" and not m.group)
+    if found.value is None:
+        return f"{name} could not be measured: {found.missing_because}"
+    interval = "" if found.low is None else f" ({found.low:.3f} to {found.high:.3f})"
+    return f"{name} {found.value:.3f}{interval} on {found.n} test rows"

@@ -1,0 +1,105 @@
+"""What every method is given, and what every method gives back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from storage.errors import InternalError
+from storage.records import BaseIdentity, BaseRef, RunSpec
+from trainer.data.dataset import Dataset
+from trainer.evaluate.arrays import BoolArray, FloatArray, IntArray
+from trainer.progress import Progress
+from trainer.stopping import StopRequest
+
+
+class Classifier(Protocol):
+    """A fitted model: texts in, class probabilities out."""
+
+    def probabilities(self, texts: Sequence[str]) -> FloatArray:
+        """Shape (texts, labels), rows in the order of the texts, each a distribution."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write all that `methods.reloading.load` needs, and never a pickle."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BaseFiles:
+    """A base on this host: where it is, which weights, and after how many tokens texts are cut."""
+
+    ref: BaseRef
+    folder: Path
+    identity: BaseIdentity
+    token_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class FitRequest:
+    """A spec with its data and base, and where to save, report and look for a stop."""
+
+    spec: RunSpec
+    dataset: Dataset
+    checkpoints: Path
+    progress: Progress
+    stop: StopRequest
+    threads: int
+    base: BaseFiles | None = None
+
+    @property
+    def base_files(self) -> BaseFiles:
+        """The base, of a method that needs one (a spec without it is refused)."""
+        if self.base is None:
+            raise InternalError(f"method {self.spec.method.value} was given no base")
+        return self.base
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """What was measured at one step; None where it was not."""
+
+    step: int
+    epoch: float
+    train_loss: float | None = None
+    validation_loss: float | None = None
+    validation_metric: float | None = None
+    learning_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationLosses:
+    """The loss of each validation example at each evaluation.
+
+    Attributes:
+        steps: Shape (evaluations,).
+        losses: Shape (evaluations, examples).
+        correct: Shape (evaluations, examples).
+        ids: Shape (examples,).
+    """
+
+    steps: IntArray
+    losses: FloatArray
+    correct: BoolArray
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted model and how it came about."""
+
+    classifier: Classifier
+    engine: str
+    engine_reason: str
+    training: dict[str, float | int | str | None]
+    defaults: tuple[str, ...]
+    trainable_parameters: int
+    train_seconds: float
+    device: str = "cpu"
+    dtype: str = "float32"
+    curve: tuple[CurvePoint, ...] = ()
+    validation_losses: ValidationLosses | None = None
+    steps: int | None = None
+    best_step: int | None = None
+    resumed_from_step: int | None = None
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,30 @@
+"""What a host decides about a trainer's process. What changes a result is in the spec, not here."""
+
+import os
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read from the environment: `TUNEBOARD_THREADS`."""
+
+    model_config = SettingsConfigDict(env_prefix="TUNEBOARD_", frozen=True, extra="ignore")
+
+    threads: int | None = Field(default=None, ge=1, le=1024)
+
+    @property
+    def threads_or_cores(self) -> int:
+        """Threads to compute with: as told, else one per core this process may use."""
+        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+        return self.threads or available or os.cpu_count() or 1
+
+
+def limit_threads(threads: int) -> None:
+    """Tell every library that computes; they read this once, when they are first imported."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    # Forking after tokenizing warns otherwise; we tokenize in one go and need no pool.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Warned of by the library where the hub is used; offline stays as the person set it.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -1,0 +1,71 @@
+"""How long one request takes: single examples, one after the other, after a warm-up."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from storage.records import Metric
+from trainer.evaluate.arrays import FloatArray
+from trainer.methods.fitting import Classifier
+from trainer.stopping import StopRequest
+
+WARM_UP = 5
+REQUESTS = 200
+"""Fewer say little about the 95th percentile (10 requests above it)."""
+QUANTILES = {"latency_p50_ms": 0.5, "latency_p95_ms": 0.95}
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Milliseconds of the first timed rows of a split, shape (timed,)."""
+
+    milliseconds: FloatArray
+    rows: int
+    where: str
+
+    def metrics(self) -> tuple[Metric, ...]:
+        """The median and the 95th percentile, with intervals by order statistics."""
+        if not len(self.milliseconds):
+            reason = f"the test has {self.rows} rows; {REQUESTS} timed requests are needed"
+            return tuple(
+                Metric(name=name, split="run", value=None, n=self.rows, missing_because=reason)
+                for name in QUANTILES
+            )
+        return tuple(self._quantile(name, share) for name, share in QUANTILES.items())
+
+    def _quantile(self, name: str, share: float) -> Metric:
+        from scipy.stats import binom
+
+        n = len(self.milliseconds)
+        ordered = np.sort(self.milliseconds)
+        low, high = int(binom.ppf(0.025, n, share)), int(binom.ppf(0.975, n, share))
+        value = float(np.quantile(ordered, share))
+        return Metric(
+            name=name,
+            split="run",
+            value=value,
+            low=min(float(ordered[max(low - 1, 0)]), value),
+            high=max(float(ordered[min(high, n - 1)]), value),
+            n=n,
+            how=f"timed one request at a time on {self.where}, after {WARM_UP} to warm up; "
+            "interval by order statistics",
+        )
+
+
+def time_requests(
+    classifier: Classifier, texts: Sequence[str], where: str, stop: StopRequest
+) -> Latencies:
+    """Time the first 200 texts, or none where there are fewer."""
+    if len(texts) < REQUESTS:
+        return Latencies(np.empty(0), len(texts), where)
+    for text in texts[:WARM_UP]:
+        classifier.probabilities([text])
+    taken = np.empty(REQUESTS)
+    for place, text in enumerate(texts[:REQUESTS]):
+        stop.raise_if_requested()
+        began = time.perf_counter()
+        classifier.probabilities([text])
+        taken[place] = 1000 * (time.perf_counter() - began)
+    return Latencies(taken, len(texts), where)
