@@ -17,7 +17,9 @@ PAGES = {"board": board.show, "run": run.show, "review": review.show}
 
 def main() -> None:
     """Draw the page that the address names."""
-    st.set_page_config(page_title="Tuneboard", page_icon=":material/leaderboard:", layout="wide")
+    st.set_page_config(
+        page_title="Tuneboard", page_icon=Path(__file__).with_name("icon.svg"), layout="wide"
+    )
     st.html(Path(__file__).with_name("style.css"))
     pages = [
         st.Page(board.show, title="Board", icon=":material/leaderboard:", default=True),

@@ -29,7 +29,7 @@ def curves(points: Sequence[CurvePoint], best_step: int | None) -> Any:
             "split:N",
             title=None,
             scale=alt.Scale(domain=["train", "validation"], range=["#7a8791", "#2f86c1"]),
-            legend=alt.Legend(orient="top-right", direction="horizontal"),
+            legend=alt.Legend(orient="top", direction="horizontal", offset=4),
         ),
         strokeDash=alt.StrokeDash(
             "split:N",

@@ -83,7 +83,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "")
 
 def _row(columns: Sequence[str], cells: Sequence[str]) -> str:
     found = "".join(
-        f'<td data-label="{text(column)}">{cell}</td>'
+        f'<td data-label="{text(column)}"><div>{cell}</div></td>'
         for column, cell in zip(columns, cells, strict=True)
     )
     return f"<tr>{found}</tr>"

@@ -1,6 +1,7 @@
 """Rows of the board as HTML tables. Pure: rows in, markup out."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from leaderboard import words
 from leaderboard.markup import bar, link, outcome, pill, run_address, table, text
@@ -40,7 +41,7 @@ def _board_cells(row: BoardRow, span: BoardSpan, primary: str, second: str) -> l
         flags(row.flags, measured=row.value is not None),
         _cell(words.milliseconds(row.latency_p95_ms)),
         _cell(words.duration(row.train_seconds)),
-        f"{text(row.requested_by)}{_sub(words.ago(row.finished_at))}",
+        f"{text(row.requested_by)}{_age(row.finished_at)}",
     ]
 
 
@@ -51,6 +52,10 @@ def _cell(value: str) -> str:
 
 def _sub(value: str) -> str:
     return f'<span class="tb-sub">{text(value)}</span>' if value else ""
+
+
+def _age(moment: datetime) -> str:
+    return f'<span class="tb-sub tb-age">{text(words.ago(moment))}</span>'
 
 
 def _method(row: BoardRow) -> str:
@@ -119,7 +124,7 @@ def _flag(flag: Flag) -> str:
 
 
 def _baseline_word(found: Outcome) -> str:
-    return "below the baseline" if found is Outcome.FAIL else "no better than the baseline"
+    return "below the baseline" if found is Outcome.FAIL else "baseline not beaten"
 
 
 def against_limit(value: float | None, limit: float | None) -> str:

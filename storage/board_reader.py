@@ -379,7 +379,7 @@ def confusion(home: Home, run_id: str) -> list[Confusion]:
     return _parquet(home, run_id, PREDICTIONS, Confusion, "confusion", "predictions")
 
 
-def mistakes(home: Home, run_id: str, limit: int = 20) -> list[Mistake]:
+def mistakes(home: Home, run_id: str, limit: int = 12) -> list[Mistake]:
     """The surest mistakes on test."""
     return _parquet(home, run_id, PREDICTIONS, Mistake, "mistakes", "predictions", limit=limit)
 

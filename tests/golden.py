@@ -18,13 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage import reviews
+from storage.board import Board, building, publish
 from storage.evidence_tables import CURVES, PREDICTIONS, VALIDATION_LOSSES, write_table
 from storage.home import Home
+from storage.ingest import check_row, ingest
 from storage.ledger import Ledger
 from storage.records import (
     AttemptState,
     BaseIdentity,
     BaseRef,
+    BoardSummary,
     Check,
     DataFile,
     DataQuality,
@@ -574,12 +577,104 @@ def _decide(ledger: Ledger, home: Home, policy: Policy, tuned: Sequence[Run]) ->
             reviews.decide(ledger, home, review.id, policy, RUTH, *words[place])
 
 
+def make_big_board(home: Home, runs: int, tasks: int = 1) -> None:
+    """Publish a board of many runs with 20 numbers each, made up: to time pages, not to believe.
+
+    No folders are written: lists do not need them.
+    """
+    home.create()
+    ledger = Ledger.open(home.ledger_file)
+    golden = make_task(test_rows=500)
+    for number in range(tasks):
+        named = golden.task.model_copy(update={"name": f"task-{number}"})
+        add_task(ledger, named, golden.dataset, "", "ana")
+    with building(home.board, rebuild=True) as board:
+        ingest(board, ledger, home)
+        for number in range(tasks):
+            _big_rows(board, golden, f"task-{number}", runs // tasks)
+        version = ledger.version()
+    publish(home.board, BoardSummary(ledger_version=version, published_at=now(), standings={}))
+    ledger.close()
+
+
+def _big_rows(board: Board, golden: GoldenTask, task: str, runs: int) -> None:
+    rng, at = np.random.default_rng(5), now().replace(tzinfo=None)
+    spec = make_spec(golden, Method.LORA)
+    ids = [f"r{task[-1]}{number:08d}" for number in range(runs)]
+    levels = -np.sort(-rng.uniform(0.5, 0.98, runs))
+    own = {"task": task, "task_version": 1}
+    said = {"method": "lora", "base": "minilm", "family": "", "spec": spec.model_dump_json()}
+    said |= {"state": "succeeded", "reason": "", "requested_by": "ana", "origin": "slack"}
+    said |= {"attempt": 1, "created_at": at, "updated_at": at}
+    board.insert("runs", [own | said | {"id": run, "seed": i} for i, run in enumerate(ids)])
+    found = {"problem": "", "manifest_digest": "m", "test_digest": "t", "rows_digest": "d"}
+    found |= {"scoring": "head", "engine": "transformers", "engine_reason": "no GPU"}
+    one = Run(
+        id=ids[0],
+        key="k",
+        spec=spec,
+        state=RunState.SUCCEEDED,
+        requested_by="ana",
+        created_at=now(),
+        updated_at=now(),
+    )
+    summary = _summary(one, 1, golden, "transformers", (), _curve(spec.method, 0.0, rng))
+    found |= {"summary": summary.model_dump_json(), "finished_at": at}
+    board.insert("evidence", [found | {"run_id": run} for run in ids])
+    names = ["accuracy", "macro_f1", "weighted_f1", "mcc", "roc_auc", "log_loss", "brier"]
+    named = [(name, "test") for name in names]
+    named += [(name, "run") for name in ("latency_p95_ms", "train_seconds", "trainable_parameters")]
+    named += [(f"extra_{number}", "test") for number in range(20 - len(named))]
+    metrics = [
+        {
+            "run_id": run,
+            "place": place,
+            "name": name,
+            "split": split,
+            "group_name": "",
+            "value": float(level),
+            "low": float(level) - 0.02,
+            "high": float(level) + 0.02,
+            "n": 500,
+            "how": "made up",
+        }
+        for run, level in zip(ids, levels, strict=True)
+        for place, (name, split) in enumerate(named)
+    ]
+    board.insert("metrics", metrics)
+    check = Check(id="overfit_gap", outcome=Outcome.WARN, value=0.07, limit=0.05, reason="made up")
+    board.insert("checks", [check_row(run, "run", 0, check) for run in ids])
+    board.insert(
+        "standings",
+        [
+            own
+            | {
+                "run_id": run,
+                "board_order": place,
+                "status": "candidate",
+                "ranked": place <= 100,
+                "unranked_because": "" if place <= 100 else "not among the 100 best",
+                "place_low": place if place <= 100 else None,
+                "place_high": 100 if place <= 100 else None,
+                "provisional": ["single seed"],
+                "against": "",
+                "evidence_digest": "",
+            }
+            for place, run in enumerate(ids, 1)
+        ],
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make a home with golden runs to look at.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs", type=int, default=12)
     parser.add_argument("--test-rows", type=int, default=500)
+    parser.add_argument("--big", action="store_true", help="only the rows that lists need")
     options = parser.parse_args()
+    if options.big:
+        make_big_board(Home(options.folder), options.runs)
+        return
     make_home(options.folder, runs=options.runs, test_rows=options.test_rows)
 
 

@@ -36,7 +36,7 @@ def _draw(board: Readings) -> None:
 
 
 def _choose(tasks: list[TaskRow]) -> TaskRow:
-    """The task that the address names, or else the first with results."""
+    """The task that the address names, or else the one with the most results."""
     names = [task.name for task in tasks]
     asked = st.query_params.get("task")
     if asked and asked not in names:
@@ -44,7 +44,7 @@ def _choose(tasks: list[TaskRow]) -> TaskRow:
             f"There is no task {words.plain(repr(asked))} on this board.",
             icon=":material/search_off:",
         )
-    fallback = next((i for i, task in enumerate(tasks) if task.standings), 0)
+    fallback = max(range(len(tasks)), key=lambda place: tasks[place].standings)
     chosen = st.selectbox(
         "Task", names, index=names.index(asked) if asked in names else fallback, width=320
     )

@@ -29,8 +29,8 @@ def _draw(board: Readings) -> None:
     if run is None:
         st.title("No such run")
         st.markdown(
-            f"The board knows no run {words.plain(run_id)}. A run that was just started appears within "
-            "seconds; load the page again."
+            f"The board knows no run {words.plain(run_id)}. A run that was just started appears "
+            "within seconds; load the page again."
         )
         return
     _header(run)
@@ -43,7 +43,11 @@ def _draw(board: Readings) -> None:
 def _header(run: RunPage) -> None:
     st.title(words.plain(words.method(run.method, run.base)))
     pills = [markup.pill(words.state(run.state), run.state)]
-    pills += [markup.pill(words.status(run.status), run.status)] if run.status else []
+    pills += (
+        [markup.pill(words.status(run.status), run.status)]
+        if run.state == "succeeded" and run.status
+        else []
+    )
     pills += [markup.pill("provisional", "provisional")] if run.provisional else []
     st.html(
         f'<p class="tb-lead">{" ".join(pills)} &ensp;'

@@ -1,0 +1,127 @@
+"""The board page: what a manager sees in ten seconds."""
+
+import re
+from pathlib import Path
+
+import golden
+import pytest
+from pages import Draw, html, said
+
+from bot.hosts.projection import project
+from leaderboard import words
+from storage import board_reader as reader
+from storage.home import Home
+from storage.ledger import Ledger
+
+
+def test_the_rows_stand_in_the_order_of_the_board(draw: Draw, rows: list[reader.BoardRow]) -> None:
+    page = html(draw("board", task="tickets"))
+    assert re.findall(r"run\?run_id=(r\w+)", page)[: len(rows)] == [row.run_id for row in rows]
+
+
+def test_numbers_on_the_page_are_those_of_the_board(
+    draw: Draw, rows: list[reader.BoardRow]
+) -> None:
+    page = html(draw("board", task="tickets"))
+    for row in rows:
+        if row.value is not None:
+            assert f">{words.number(row.value)}<" in page
+            assert words.interval(row.low, row.high) in page
+        assert f'tb-place">{words.place(row.place_low, row.place_high)}<' in page
+
+
+def test_what_was_not_measured_is_said_and_never_zero(draw: Draw) -> None:
+    page = html(draw("board", task="tickets"))
+    failed = page[page.index("the run failed: Row 17") :]
+    assert "not measured" in failed
+    assert ">0.000<" not in page
+
+
+def test_a_flag_has_its_word_its_value_its_limit_and_its_reason(draw: Draw) -> None:
+    page = html(draw("board", task="tickets"))
+    assert "overfitting: gap" in page
+    assert re.search(r'title="[^"]*accuracy on train[^"]*measured 0\.\d+, limit 0\.05', page)
+
+
+def test_a_fallback_of_the_engine_is_on_the_row(draw: Draw) -> None:
+    assert "unsloth asked for: no CUDA GPU here" in html(draw("board", task="tickets"))
+
+
+def test_runs_without_a_result_are_listed(draw: Draw) -> None:
+    page = html(draw("board", task="tickets"))
+    for state in ("training", "queued", "cancelled"):
+        assert f">{state}</span>" in page
+
+
+def test_methods_can_be_chosen(draw: Draw) -> None:
+    test = draw("board", task="tickets")
+    test.button_group[0].set_value(["tfidf"]).run()
+    board = html(test).split("Without a result")[0]
+    assert "tf-idf + logistic regression" in board
+    assert "Embedding + logistic regression" not in board
+
+
+def test_the_address_chooses_the_task(draw: Draw) -> None:
+    assert draw("board", task="pilot").title[0].value == "pilot"
+    assert "at least 200 are needed" in html(draw("board", task="pilot"))
+
+
+def test_without_an_address_the_task_with_most_results_is_shown(draw: Draw) -> None:
+    test = draw("board")
+    assert test.title[0].value == "tickets"
+    assert test.query_params["task"] == "tickets"
+
+
+def test_an_unknown_task_is_said_and_another_shown(draw: Draw) -> None:
+    test = draw("board", task="*nope*")
+    assert "There is no task" in test.warning[0].value
+    assert test.title
+
+
+def test_a_task_without_runs_says_what_to_type(draw: Draw) -> None:
+    assert "/tune run task=emails method=tfidf" in said(draw("board", task="emails"))
+
+
+def test_a_new_home_says_what_to_do(draw: Draw, tmp_path: Path) -> None:
+    test = draw("board", folder=tmp_path)
+    assert test.title[0].value == "No board yet"
+    assert "tuneboard task add" in test.code[0].value
+
+
+def test_a_home_without_tasks_says_how_to_add_one(draw: Draw, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    Ledger.open(home.ledger_file).close()
+    project(home)
+    assert "task add" in said(draw("board", folder=tmp_path))
+
+
+def test_a_board_of_another_version_is_said(draw: Draw, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    Ledger.open(home.ledger_file).close()
+    pointer = project(home)
+    (home.board / pointer.snapshot).write_bytes(b"something else")
+    assert "tuneboard rebuild" in said(draw("board", folder=tmp_path))
+
+
+def test_a_new_publication_is_seen(draw: Draw, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    ledger = Ledger.open(home.ledger_file)
+    task = golden.add_golden_task(ledger, golden.make_task(test_rows=40))
+    project(home)
+    test = draw("board", folder=tmp_path)
+    assert "No run of tickets has ended" in said(test)
+    golden.fail_run(ledger, home, golden.make_spec(task), key="f", message="<b>no</b> rows")
+    project(home)
+    ledger.close()
+    test.run()
+    assert "&lt;b&gt;no&lt;/b&gt; rows" in html(test)
+
+
+@pytest.mark.parametrize("asked", ["1", "999", "-3", "two"])
+def test_a_long_board_is_drawn_a_page_at_a_time(draw: Draw, tmp_path: Path, asked: str) -> None:
+    home = Home(tmp_path)
+    golden.make_big_board(home, 120)
+    test = draw("board", folder=tmp_path, task="task-0", page=asked)
+    assert len(re.findall(r"run_id=", html(test))) == (20 if asked == "999" else 50)
+    assert len(html(test)) < 300_000

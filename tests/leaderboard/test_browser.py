@@ -1,0 +1,100 @@
+"""The real server in a real Chromium: pages load, fit on a phone, and show the board's numbers."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import leaderboard
+from leaderboard import words
+from storage import board_reader as reader
+from storage.home import Home
+
+pytestmark = pytest.mark.browser
+
+APP = Path(leaderboard.__file__).with_name("app.py")
+WAIT_MS = 30_000
+
+
+def _chromium() -> str | None:
+    return next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+
+
+@pytest.fixture(scope="module")
+def address(home: Home) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.headless=true"]
+    more = [f"--server.port={port}", "--server.address=127.0.0.1"]
+    environment = os.environ | {"TUNEBOARD_HOME": str(home.path)}
+    server = subprocess.Popen([*command, *more], env=environment, stdout=subprocess.DEVNULL)
+    try:
+        _wait_until_healthy(port, server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def _wait_until_healthy(port: int, server: "subprocess.Popen[bytes]") -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail("the server did not start")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = _chromium()
+    if program is None:
+        pytest.skip("no Chromium was found on this machine")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize("width", [1440, 390], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_top_row_is_seen_and_leads_to_its_run(
+    browser: Any, address: str, rows: list[reader.BoardRow], width: int, scheme: str
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{address}/?task=tickets")
+    top = page.locator(".tb-board tbody tr").first
+    top.wait_for(timeout=WAIT_MS)
+    assert words.number(rows[0].value) in top.inner_text()
+    assert words.place(rows[0].place_low, rows[0].place_high) in top.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    top.locator("a").click()
+    page.locator(".tb-figures").first.wait_for(timeout=WAIT_MS)
+    assert rows[0].run_id in page.inner_text(".tb-lead")
+    assert f"run_id={rows[0].run_id}" in page.url
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    context.close()
+
+
+def test_a_deep_link_opens_a_review(browser: Any, address: str, snapshot: Path) -> None:
+    review = reader.reviews(snapshot)[0]
+    page = browser.new_page()
+    page.goto(f"{address}/review?review_id={review.id}")
+    page.get_by_text("REASON").first.wait_for(timeout=WAIT_MS)
+    assert review.evidence_digest in page.inner_text(".tb-facts")
+    page.close()

@@ -1,0 +1,128 @@
+"""The run page: evidence, live progress, failures."""
+
+import re
+from pathlib import Path
+
+import golden
+import pytest
+from pages import Draw, html, said
+
+from bot.hosts.projection import project
+from leaderboard import words
+from storage import board_reader as reader
+from storage.home import Home
+from storage.ledger import Ledger
+from storage.records import Method
+
+
+@pytest.fixture
+def best(rows: list[reader.BoardRow]) -> reader.BoardRow:
+    return rows[0]
+
+
+def test_the_headline_numbers_are_those_of_the_board(draw: Draw, best: reader.BoardRow) -> None:
+    page = html(draw("run", run_id=best.run_id))
+    assert f'tb-value">{words.number(best.value)}<' in page
+    assert words.interval(best.low, best.high) in page
+    assert words.points(best.difference) in page
+
+
+def test_each_check_has_value_limit_n_and_reason(
+    draw: Draw, snapshot: Path, best: reader.BoardRow
+) -> None:
+    page = html(draw("run", run_id=best.run_id))
+    checks = reader.run_checks(snapshot, best.run_id)
+    assert {check.id for check in checks} >= {"overfit_gap", "beats_baseline", "test_size"}
+    for check in checks:
+        assert check.reason.replace("'", "&#x27;") in page
+        assert f"{check.limit:.4g}" in page
+
+
+def test_curves_confusion_labels_and_mistakes_are_there(draw: Draw, best: reader.BoardRow) -> None:
+    test = draw("run", run_id=best.run_id)
+    headings = [heading.value for heading in test.subheader]
+    assert headings[:5] == [
+        "Checks",
+        "Loss while training",
+        "What is taken for what",
+        "By label",
+        "Worst mistakes",
+    ]
+    assert len(test.get("arrow_vega_lite_chart") or test.get("vega_lite_chart")) == 2
+    page = html(test)
+    assert all(label in page for label in golden.LABELS)
+    assert re.search(r"row \d+", page)
+
+
+def test_a_method_without_steps_says_so(draw: Draw, rows: list[reader.BoardRow]) -> None:
+    tfidf = next(row for row in rows if row.method == "tfidf")
+    assert "does not train in steps" in said(draw("run", run_id=tfidf.run_id))
+
+
+def test_how_it_came_about_names_engine_and_reason(draw: Draw, rows: list[reader.BoardRow]) -> None:
+    fallen = next(row for row in rows if row.notes)
+    page = html(draw("run", run_id=fallen.run_id))
+    assert "transformers: no CUDA GPU here" in page
+    assert "unsloth asked for: no CUDA GPU here" in page
+
+
+def test_a_failed_run_says_why(draw: Draw, rows: list[reader.BoardRow]) -> None:
+    failed = next(row for row in rows if row.state == "failed")
+    test = draw("run", run_id=failed.run_id)
+    assert "no label" in test.error[0].value
+
+
+@pytest.mark.parametrize(
+    ("state", "says"), [("queued", "waits"), ("cancelled", "cancelled by ana")]
+)
+def test_a_run_that_never_started_says_so(
+    draw: Draw, snapshot: Path, state: str, says: str
+) -> None:
+    run = next(row for row in reader.elsewhere(snapshot, "tickets") if row.state == state)
+    assert says in said(draw("run", run_id=run.run_id)).replace("\\", "")
+
+
+def test_a_live_run_shows_its_newest_progress(draw: Draw, snapshot: Path) -> None:
+    active = [row for row in reader.elsewhere(snapshot, "tickets") if row.state == "active"]
+    shown = [draw("run", run_id=row.run_id) for row in active]
+    bars = [bar for test in shown for bar in test.get("progress")]
+    assert "step 60 of 180" in bars[0].proto.text
+    assert "It is being prepared." in "".join(said(test) for test in shown)
+
+
+def test_an_unknown_run_is_said_in_plain_text(draw: Draw) -> None:
+    test = draw("run", run_id="r000[x](http://y)")
+    assert test.title[0].value == "No such run"
+    assert "\\[x\\]" in said(test)
+
+
+def test_no_run_in_the_address_says_where_to_find_one(draw: Draw) -> None:
+    assert "the board" in said(draw("run"))
+
+
+def test_a_run_with_broken_evidence_says_so(draw: Draw, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    ledger = Ledger.open(home.ledger_file)
+    task = golden.add_golden_task(ledger, golden.make_task(test_rows=40))
+    spec = golden.make_spec(task, Method.TFIDF)
+    run = golden.finish_run(ledger, home, task, spec, key="k", accuracy=0.8)
+    ledger.close()
+    (home.run(run.id).evidence / "summary.json").write_text("{}")
+    project(home)
+    test = draw("run", folder=tmp_path, run_id=run.id)
+    assert "cannot be used" in test.error[0].value
+
+
+def test_evidence_that_went_away_later_leaves_a_page(draw: Draw, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    ledger = Ledger.open(home.ledger_file)
+    task = golden.add_golden_task(ledger, golden.make_task(test_rows=40))
+    spec = golden.make_spec(task, Method.LORA)
+    run = golden.finish_run(ledger, home, task, spec, key="k", accuracy=0.8)
+    ledger.close()
+    project(home)
+    for name in ("predictions", "curves"):
+        (home.run(run.id).evidence / f"{name}.parquet").unlink()
+    assert "not here any more" in said(draw("run", folder=tmp_path, run_id=run.id))
