@@ -46,7 +46,7 @@ def judge(
     if cancel_requested and (end.cancelled or end.code in STOPPED):
         return Verdict(AttemptState.CANCELLED, _cancelled(end))
     if end.cancelled or end.code in STOPPED:
-        return Verdict(AttemptState.LOST, "it was stopped from outside, by nobody here")
+        return Verdict(AttemptState.LOST, "it was stopped from outside; nobody here asked for that")
     if end.code == -signal.SIGKILL and not end.message:
         return Verdict(AttemptState.LOST, "its trainer was killed from outside (signal 9)")
     return Verdict(AttemptState.FAILED, error or _plain(end))

@@ -74,6 +74,14 @@ def test_runs_start_oldest_first_and_no_more_than_there_are_slots(
     assert [ledger.run(run.id).state.value for run in runs] == ["active", "active", "queued"]
 
 
+def test_runs_on_gpus_get_one_each_and_the_ledger_knows_which(
+    ledger: Ledger, home: Home, local: Make, ask: Ask
+) -> None:
+    runs = [ask(f"k{n}") for n in range(3)]
+    Dispatcher(ledger, home, local("slow", gpus=(4, 7))).tick()
+    assert [[a.gpus for a in ledger.attempts(run.id)] for run in runs] == [[(4,)], [(7,)], []]
+
+
 def test_a_failed_run_says_what_the_trainer_said(
     ledger: Ledger, home: Home, local: Make, ask: Ask, until: Until
 ) -> None:

@@ -31,8 +31,8 @@ def end(code: int, *, killed: bool = False, cancelled: bool = False, message: st
         (end(9, message="the disk is full"), S.FAILED, "disk of the host is full"),
         (end(127, message="no such program: '/x'"), S.FAILED, "no such program: '/x'"),
         (end(-9), S.LOST, "killed from outside"),
-        (end(143, cancelled=True), S.LOST, "by nobody here"),
-        (end(-15), S.LOST, "by nobody here"),
+        (end(143, cancelled=True), S.LOST, "nobody here asked"),
+        (end(-15), S.LOST, "nobody here asked"),
     ],
 )
 def test_an_end_is_told_in_plain_words(found: ShimExit, state: AttemptState, words: str) -> None:
