@@ -45,8 +45,10 @@ class Readings:
             offset=offset,
         )
 
-    def board_span(self, task: str, primary: str) -> reader.BoardSpan:
-        return _kept(reader.board_span, self.snapshot, task, primary)
+    def board_span(
+        self, task: str, primary: str, methods: tuple[str, ...] = ()
+    ) -> reader.BoardSpan:
+        return _kept(reader.board_span, self.snapshot, task, primary, methods)
 
     def elsewhere(self, task: str) -> list[reader.ElsewhereRow]:
         return _kept(reader.elsewhere, self.snapshot, task)

@@ -116,12 +116,13 @@ class BoardRow:
 
 @dataclass(frozen=True, slots=True)
 class BoardSpan:
-    """How many runs a board has, and what their intervals span.
+    """How many runs a board has, how many are of the chosen methods, and what intervals span.
 
     `leaders` may be the best; from place `told_apart_from` + 1 on runs are surely not.
     """
 
     runs: int
+    chosen: int
     ranked: int
     low: float | None
     high: float | None
@@ -324,9 +325,17 @@ def _board_row(row: dict[str, Any]) -> BoardRow:
     return BoardRow(flags=flags, **row)
 
 
-def board_span(snapshot: Path, task: str, primary: str) -> BoardSpan:
+def board_span(snapshot: Path, task: str, primary: str, methods: tuple[str, ...] = ()) -> BoardSpan:
     """What the whole board spans, not only the page of it that is shown."""
-    return _rows(snapshot, BoardSpan, _query("board_span"), task=task, primary=primary)[0]
+    found = _rows(
+        snapshot,
+        BoardSpan,
+        _query("board_span"),
+        task=task,
+        primary=primary,
+        methods=list(methods) or None,
+    )
+    return found[0]
 
 
 def elsewhere(snapshot: Path, task: str) -> list[ElsewhereRow]:

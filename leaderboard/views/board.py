@@ -46,11 +46,21 @@ def _choose(tasks: list[TaskRow]) -> TaskRow:
         )
     fallback = max(range(len(tasks)), key=lambda place: tasks[place].standings)
     chosen = st.selectbox(
-        "Task", names, index=names.index(asked) if asked in names else fallback, width=320
+        "Task",
+        names,
+        index=fallback,
+        key="task",
+        bind="query-params",
+        on_change=_first_page,
+        width=320,
     )
-    if chosen != asked:
-        st.query_params.from_dict({"task": chosen})
     return tasks[names.index(chosen)]
+
+
+def _first_page() -> None:
+    """What is shown changed: begin at its top."""
+    if "page" in st.session_state:
+        st.session_state["page"] = 1
 
 
 def _header(board: Readings, task: TaskRow, span: BoardSpan) -> None:
@@ -80,14 +90,14 @@ def _sentence(span: BoardSpan) -> str:
 
 def _rows(board: Readings, task: TaskRow, span: BoardSpan) -> None:
     methods = _methods()
-    page = _page(span.runs)
+    page = _page(board.board_span(task.name, task.primary_metric, methods).chosen)
     rows = board.board_rows(
         task.name, task.primary_metric, methods, PAGE_ROWS, PAGE_ROWS * (page - 1)
     )
     if rows:
         st.html(tables.board(rows, span, task.primary_metric))
     else:
-        st.info("No run of these methods is on this page.", icon=":material/filter_alt:")
+        st.info("No run of these methods has ended.", icon=":material/filter_alt:")
     st.caption(
         "Dots are measured values, bars 95 % intervals on a common scale. Differences are paired, "
         "on the same test rows. Runs whose checks failed are kept; hover a flag for its value, its "
@@ -103,6 +113,8 @@ def _methods() -> tuple[str, ...]:
         format_func=lambda name: words.METHODS[name],
         label_visibility="collapsed",
         key="methods",
+        bind="query-params",
+        on_change=_first_page,
     )
     return tuple(chosen)
 
@@ -112,11 +124,9 @@ def _page(runs: int) -> int:
     last = -(-runs // PAGE_ROWS)
     if last <= 1:
         return 1
-    asked = st.query_params.get("page", "1")
-    start = min(max(int(asked), 1), last) if asked.isdecimal() else 1
-    page = st.number_input(f"Page, of {last}", 1, last, start, width=160)
-    st.query_params["page"] = str(page)
-    return int(page)
+    return int(
+        st.number_input(f"Page, of {last}", 1, last, key="page", bind="query-params", width=160)
+    )
 
 
 def _elsewhere(board: Readings, task: TaskRow) -> None:

@@ -1,7 +1,9 @@
--- one row: how many runs a task's board has, and the range that its intervals span; `majority` is
+-- one row: how many runs a task's board has, and the range that its intervals span (`chosen`
+-- counts the runs of the asked methods); `majority` is
 -- left out of the range, for it would press all others into a corner
 select
     count(*) as runs,
+    count(*) filter ($methods is null or list_contains($methods, r.method)) as chosen,
     count(*) filter (s.ranked) as ranked,
     min(coalesce(m.low, m.value)) filter (s.ranked and r.method <> 'majority') as low,
     max(coalesce(m.high, m.value)) filter (s.ranked and r.method <> 'majority') as high,
