@@ -20,6 +20,7 @@ from storage import published, reviews
 from storage.records import RunState
 
 POLL_S = 0.2
+TELL_EVERY_S = 5.0
 BOARD_PATIENCE_S = 60.0
 """How long a waiting terminal gives the board to show a run that has ended."""
 
@@ -55,10 +56,11 @@ def help_verb(verb: Verb) -> Reply:
 
 def wait_for_run(actions: Actions, run_id: str, *, quiet: bool) -> Reply:
     """Return when a run has ended and the board shows it; work on the queue if nobody does."""
+    teller = None if quiet else _Teller(actions, run_id)
     with Worker(actions.ledger, actions.home, actions.settings):
-        said = ""
         while not (run := actions.ledger.run(run_id)).state.ended:
-            said = said if quiet else _say(actions, run_id, said)
+            if teller:
+                teller.tell()
             time.sleep(POLL_S)
         if run.state is RunState.SUCCEEDED:
             _wait_for_board(actions, run_id)
@@ -73,14 +75,25 @@ def _wait_for_board(actions: Actions, run_id: str) -> None:
         time.sleep(POLL_S)
 
 
-def _say(actions: Actions, run_id: str, said: str) -> str:
-    """Tell the newest progress on stderr, once."""
-    run = actions.ledger.run(run_id)
-    event = answers.newest_event(run, actions.home.run(run_id))
-    line = answers.progress_line(event) if event else run.state.value
-    if line != said:
-        sys.stderr.write(f"{run_id}: {line}\n")
-    return line
+class _Teller:
+    """Tells a waiting person on stderr how a run gets on: each stage, and steps now and then."""
+
+    def __init__(self, actions: Actions, run_id: str) -> None:
+        self._actions = actions
+        self._run_id = run_id
+        self._stage = ""
+        self._told_at = 0.0
+
+    def tell(self) -> None:
+        run = self._actions.ledger.run(self._run_id)
+        event = answers.newest_event(run, self._actions.home.run(self._run_id))
+        stage = event.stage if event else run.state.value
+        due = time.monotonic() - self._told_at > TELL_EVERY_S
+        if stage == self._stage and not (due and event and event.step):
+            return
+        self._stage, self._told_at = stage, time.monotonic()
+        line = answers.progress_line(event) if event else stage
+        sys.stderr.write(f"{self._run_id}: {line}\n")
 
 
 def _work(actions: Actions, words: Sequence[str], options: argparse.Namespace) -> Reply:
