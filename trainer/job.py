@@ -42,7 +42,7 @@ from trainer.methods.card import read_card
 from trainer.methods.choose import fit
 from trainer.methods.fitting import BaseFiles, Classifier, FitRequest, Fitted
 from trainer.progress import Progress
-from trainer.reloading import LIMITS, ROWS, ReloadFailed, reload_probabilities
+from trainer.reloading import LIMITS, ROWS, ReloadFailed, Reloading, reloading
 from trainer.stopping import StopRequest
 from trainer.timing import Latencies, time_requests
 
@@ -87,18 +87,19 @@ def run_job(job: Job) -> None:
     leakage = _gate(spec, dataset)
     job.next("fit", f"fitting {spec.method.value}")
     fitted = _fit(job, spec, dataset, base)
-    job.next("predict", "scoring train sample, validation and test")
-    scored = _score(job, fitted.classifier, dataset)
-    job.next("timing", "timing single requests")
-    texts = dataset.texts(Split.TEST)
-    latencies = time_requests(
-        fitted.classifier, texts, f"{fitted.device}, {job.threads} threads", job.stop
-    )
     job.next("save", "saving the model")
     adapter = job.folder.staging(job.attempt, "adapter")
     fitted.classifier.save(adapter)
-    job.next("reload", "loading the saved model in a fresh process")
-    reload = _reload(job, adapter, fitted, scored[Split.TEST])
+    texts = dataset.texts(Split.TEST)
+    with reloading(job.folder.path, adapter, texts[:ROWS]) as fresh:
+        job.next("predict", "scoring train sample, validation and test")
+        scored = _score(job, fitted.classifier, dataset)
+        job.next("reload", "comparing with the saved model, loaded in a fresh process")
+        reload = _reload(job, fresh, fitted, texts[:ROWS])
+    job.next("timing", "timing single requests")
+    latencies = time_requests(
+        fitted.classifier, texts, f"{fitted.device}, {job.threads} threads", job.stop
+    )
     job.next("measure", "measuring")
     metrics = (*_measure(spec, dataset, scored), *_run_metrics(fitted, latencies, adapter))
     job.next("check", "checking")
@@ -210,10 +211,9 @@ def _score(job: Job, classifier: Classifier, dataset: Dataset) -> dict[Split, Sc
     return scored
 
 
-def _reload(job: Job, adapter: Path, fitted: Fitted, test: Scored) -> Check:
+def _reload(job: Job, fresh: Reloading, fitted: Fitted, texts: list[str]) -> Check:
     """The adapter check; a model that cannot be used again is no result."""
-    texts = [row.text for row in test.rows[:ROWS]]
-    again = reload_probabilities(job.folder.path, adapter, texts, job.stop)
+    again = fresh.probabilities(job.stop)
     # The trained model scores the same batch, so that padding is the same on both sides.
     saved = fitted.classifier.probabilities(texts)
     found = reload_check.check(saved, again, LIMITS[fitted.dtype])

@@ -2,13 +2,16 @@
 
 What is approved and shipped is the folder on disk, not the model in memory: a head that was not
 saved, a tokenizer that pads on the other side or a base that changed shows only here. The texts go
-to the other process through its standard input, the probabilities come back as JSON.
+to the other process as its standard input, the probabilities come back as JSON.
 """
 
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,40 +30,50 @@ class ReloadFailed(InternalError):
     """The saved model cannot be loaded, or says something else than the trained one."""
 
 
-def reload_probabilities(
-    run: Path, adapter: Path, texts: Sequence[str], stop: StopRequest
-) -> FloatArray:
-    """Probabilities of the saved model from a fresh process, shape (texts, labels).
+@dataclass(frozen=True, slots=True)
+class Reloading:
+    """A fresh process that loads the saved model while this one goes on."""
 
-    Raises:
-        ReloadFailed: The process could not load the model; its output is in the log.
-        Cancelled: This process was asked to stop.
-    """
+    process: "subprocess.Popen[str]"
+
+    def probabilities(self, stop: StopRequest) -> FloatArray:
+        """What the saved model says, shape (texts, labels).
+
+        Raises:
+            ReloadFailed: The process could not load the model; its output is in the log.
+            Cancelled: This process was asked to stop.
+        """
+        found = _understood(self._answer(stop))
+        if self.process.returncode or "probabilities" not in found:
+            why = found.get("error", {}).get("message", f"exit code {self.process.returncode}")
+            raise ReloadFailed(f"the saved model could not be loaded in a fresh process: {why}")
+        return np.asarray(found["probabilities"], np.float64)
+
+    def _answer(self, stop: StopRequest) -> str:
+        while True:
+            try:
+                return self.process.communicate(timeout=0.5)[0]
+            except subprocess.TimeoutExpired:
+                stop.raise_if_requested()
+
+
+@contextmanager
+def reloading(run: Path, adapter: Path, texts: Sequence[str]) -> Iterator[Reloading]:
+    """Start the fresh process; it is ended when the block is left."""
     words = [sys.executable, "-m", "trainer", "reload", str(run), "--adapter", str(adapter)]
-    process = subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-    )
+    # A file and not a pipe, so that it can be read whenever the other side is ready for it.
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as question:
+        json.dump({"texts": list(texts)}, question)
+        question.seek(0)
+        process = subprocess.Popen(
+            words, stdin=question, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        )
     try:
-        answer = _answer(process, json.dumps({"texts": list(texts)}), stop)
+        yield Reloading(process)
     finally:
         if process.poll() is None:
             process.kill()
-            process.wait()
-    found = _understood(answer)
-    if process.returncode or "probabilities" not in found:
-        why = found.get("error", {}).get("message", f"exit code {process.returncode}")
-        raise ReloadFailed(f"the saved model could not be loaded in a fresh process: {why}")
-    return np.asarray(found["probabilities"], np.float64)
-
-
-def _answer(process: "subprocess.Popen[str]", question: str, stop: StopRequest) -> str:
-    sent: str | None = question
-    while True:
-        try:
-            return process.communicate(sent, timeout=0.5)[0]
-        except subprocess.TimeoutExpired:
-            sent = None
-            stop.raise_if_requested()
+        process.communicate()
 
 
 def _understood(answer: str) -> dict[str, Any]:

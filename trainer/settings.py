@@ -24,6 +24,9 @@ def limit_threads(threads: int) -> None:
     """Tell every library that computes; they read this once, when they are first imported."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
+    # Threads that spin while they wait take the core from the one that works: on a busy 2-core host
+    # a step of a small model took 230 ms spinning and 12 ms waiting quietly.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Forking after tokenizing warns otherwise; we tokenize in one go and need no pool.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Warned of by the library where the hub is used; offline stays as the person set it.

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from threading import Event as Flag
 from types import FrameType
 
+ASKS = (signal.SIGTERM, signal.SIGINT)
+
 
 class Cancelled(Exception):
     """The run was asked to stop; what can be resumed is saved."""
@@ -18,8 +20,10 @@ class StopRequest:
 
     def install(self) -> None:
         """From now on SIGTERM and SIGINT only set the flag."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ASKS:
             signal.signal(number, self._received)
+        # A supervisor that waits for signals has them blocked, and a child inherits that.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKS)
 
     def _received(self, number: int, frame: FrameType | None) -> None:
         self._flag.set()

@@ -78,7 +78,7 @@ def fit(request: FitRequest) -> Fitted:
     """Encode train and validation once, then choose the head on validation."""
     began = time.perf_counter()
     base, data = request.base_files, request.dataset
-    use_threads(request.threads)
+    use_threads(request.threads, base.identity.parameters)
     device = pick_device(request.spec.device)
     pooling = "mean of the last hidden states, unit length"
     card = card_for(request.spec.method, data.labels, base, pooling=pooling, device=device)

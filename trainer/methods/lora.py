@@ -19,6 +19,7 @@ from trainer.engines.recipe import Resolved, resolve
 from trainer.evaluate.arrays import FloatArray
 from trainer.methods.card import ModelCard, based_on, card_for, read_card, write_card
 from trainer.methods.fitting import FitRequest, Fitted, ValidationLosses
+from trainer.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def fit(request: FitRequest) -> Fitted:
     """Choose an engine, train, and keep the best step by validation loss."""
     base = request.base_files
     config = base_config(base.folder)
-    use_threads(request.threads)
+    use_threads(request.threads, base.identity.parameters)
     device = pick_device(request.spec.device)
     choice = choose(request.spec.engine, config, device)
     request.progress.engine(f"{choice.engine.name}: {choice.reason}")
@@ -103,6 +104,7 @@ def load(folder: Path) -> Tuned:
     card = read_card(folder)
     reader = load_reader(folder, card.max_tokens or 128)
     device = pick_device("auto" if card.device == "cuda" else "cpu")
+    use_threads(Settings().threads_or_cores, card.base.parameters if card.base else 0)
     base, _ = load_base(based_on(card), card.labels, reader.pad_id)
     return Tuned(card, load_adapter(folder, base, device), reader, device)
 
