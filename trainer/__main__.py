@@ -154,11 +154,11 @@ def _inspect(asked: argparse.Namespace) -> dict[str, object]:
     task = _task(asked.task)
     dataset = load_dataset(task)
     if asked.base:
-        from trainer.data.tokens import count_tokens, default_limit, with_token_counts
+        from trainer.data.tokens import count_tokens, token_limit, with_token_counts
 
         base = Path(asked.base)
         counts = count_tokens(dataset, base)
-        limit = asked.max_tokens or default_limit(counts.train, base)
+        limit = token_limit(asked.max_tokens, counts.train, base)
         quality = with_token_counts(dataset.version.quality, counts, limit)
         dataset = with_quality(dataset, quality)
     return dataset.version.model_dump(mode="json")

@@ -32,7 +32,7 @@ from trainer.checks import (
 )
 from trainer.checks import reload as reload_check
 from trainer.data.dataset import Dataset, load_dataset, with_quality
-from trainer.data.tokens import count_tokens, default_limit, with_token_counts
+from trainer.data.tokens import count_tokens, token_limit, with_token_counts
 from trainer.engines.bases import identify, locate
 from trainer.environment import describe, peak_memory_mb
 from trainer.evaluate.measure import measure, measure_groups
@@ -146,7 +146,7 @@ def _prepared_base(spec: RunSpec, dataset: Dataset) -> tuple[Dataset, BaseFiles 
         return dataset, None
     folder = locate(spec.base)
     counts = count_tokens(dataset, folder)
-    limit = spec.training.max_tokens or default_limit(counts.train, folder)
+    limit = token_limit(spec.training.max_tokens, counts.train, folder)
     quality = with_token_counts(dataset.version.quality, counts, limit)
     return with_quality(dataset, quality), BaseFiles(
         spec.base, folder, identify(spec.base, folder), limit

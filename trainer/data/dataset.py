@@ -75,7 +75,9 @@ def load_dataset(task: Task) -> Dataset:
     read = {role: _read(path, task) for role, path in paths.items()}
     divided = _divide(task, read)
     labels = tuple(sorted({row.label for row in divided.splits[Split.TRAIN]}))
-    check_labels(task, labels)
+    if labels:
+        check_labels(task, labels)
+    _refuse_empty(task, divided.splits)
     _refuse_unknown_labels(task, read, divided.splits, labels)
     files = tuple(
         DataFile(
@@ -115,19 +117,19 @@ def _divide(task: Task, read: Mapping[str, ReadFile]) -> _Divided:
     """Three splits, no folded text in two of them."""
     if "file" in read:
         parts = split.divide(read["file"].examples, split.ONE_FILE, task.data.split_seed)
-        return _Divided(_filled(task, parts))
+        return _Divided(parts)
     train, test = read["train"].examples, read["test"].examples
     if "validation" in read:
         validation = keep_out(read["validation"].examples, test)
         cleaned = keep_out(train, test, validation.kept)
         parts = {Split.TRAIN: cleaned.kept, Split.VALIDATION: validation.kept, Split.TEST: test}
-        return _Divided(_filled(task, parts), cleaned.dropped, validation.dropped)
+        return _Divided(parts, cleaned.dropped, validation.dropped)
     cleaned = keep_out(train, test)
     parts = split.divide(cleaned.kept, split.FROM_TRAIN, task.data.split_seed)
-    return _Divided(_filled(task, {**parts, Split.TEST: test}), cleaned.dropped)
+    return _Divided({**parts, Split.TEST: test}, cleaned.dropped)
 
 
-def _filled(task: Task, parts: Splits) -> Splits:
+def _refuse_empty(task: Task, parts: Splits) -> None:
     for name in Split:
         if not parts[name]:
             raise BadData(
@@ -135,7 +137,6 @@ def _filled(task: Task, parts: Splits) -> Splits:
                 f"({sum(map(len, parts.values()))} usable rows in all, duplicates across splits "
                 "kept out). Add rows."
             )
-    return parts
 
 
 def _refuse_unknown_labels(

@@ -37,6 +37,21 @@ def count_tokens(dataset: Dataset, base: Path) -> TokenCounts:
     return TokenCounts(counted[Split.TRAIN], np.concatenate(list(counted.values())))
 
 
+def token_limit(asked: int | None, train: IntArray, base: Path) -> int:
+    """After how many tokens texts are cut: as asked, else long enough for nearly all.
+
+    Raises:
+        BadInput: More was asked for than the base can read.
+    """
+    most = positions_of(base)
+    if asked is not None and asked > most:
+        raise BadInput(
+            f"max_tokens={asked} was asked for, but base {base.name!r} reads at most {most}. "
+            "Lower it."
+        )
+    return asked or default_limit(train, base)
+
+
 def default_limit(train: IntArray, base: Path) -> int:
     """Long enough for 99 % of the training rows, in steps of 8, at most 128 and the model's own."""
     wanted = 8 * math.ceil(float(np.quantile(train, 0.99)) / 8)
