@@ -9,12 +9,19 @@ import pandas as pd
 from storage.board_reader import Confusion, CurvePoint
 
 HEIGHT = 300
+_GREY, _BLUE, _GOLD = "#7a8791", "#2f86c1", "#c98a1b"
+_SMOOTHED = 4
+"""Steps on each side over which train loss is averaged."""
+
 _SHOWN_LABELS = 25
 """With more labels than this, counts would not be readable inside their cells."""
 
 
 def curves(points: Sequence[CurvePoint], best_step: int | None) -> Any:
-    """Train and validation loss by step, with the step that was kept."""
+    """Train and validation loss by step, with the step that was kept.
+
+    Train loss is of single batches and jumps: it is drawn faintly, with its running mean over it.
+    """
     rows = [
         {"step": point.step, "loss": value, "split": split}
         for point in points
@@ -22,36 +29,38 @@ def curves(points: Sequence[CurvePoint], best_step: int | None) -> Any:
         if value is not None
     ]
     base = alt.Chart(pd.DataFrame(rows, columns=["step", "loss", "split"]))
-    lines = base.mark_line(strokeWidth=2).encode(
-        x=alt.X("step:Q", title="step", axis=alt.Axis(format="d", grid=False)),
-        y=alt.Y("loss:Q", title="loss", scale=alt.Scale(zero=False, nice=True)),
-        color=alt.Color(
-            "split:N",
-            title=None,
-            scale=alt.Scale(domain=["train", "validation"], range=["#7a8791", "#2f86c1"]),
-            legend=alt.Legend(orient="top", direction="horizontal", offset=4),
+    train = base.transform_filter("datum.split == 'train'")
+    mean = train.transform_window(mean="mean(loss)", frame=[-_SMOOTHED, _SMOOTHED])
+    validation = base.transform_filter("datum.split == 'validation'")
+    x = alt.X("step:Q", title="step", axis=alt.Axis(format="d", grid=False))
+    y = alt.Y("loss:Q", title="loss", scale=alt.Scale(zero=False, nice=True))
+    tooltip = ["split:N", "step:Q", alt.Tooltip("loss:Q", format=".4f")]
+    layers = [
+        train.mark_line(strokeWidth=1, opacity=0.3, color=_GREY).encode(x=x, y=y),
+        mean.mark_line(strokeWidth=2).encode(x=x, y="mean:Q", color=_split_colour()),
+        validation.mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=45)).encode(
+            x=x, y=y, color=_split_colour(), tooltip=tooltip
         ),
-        strokeDash=alt.StrokeDash(
-            "split:N",
-            scale=alt.Scale(domain=["train", "validation"], range=[[5, 3], [1, 0]]),
-            legend=None,
-        ),
-        tooltip=["split:N", "step:Q", alt.Tooltip("loss:Q", format=".4f")],
-    )
-    measured = base.transform_filter("datum.split == 'validation'").mark_point(
-        filled=True, size=45, color="#2f86c1"
-    )
-    dots = measured.encode(x="step:Q", y="loss:Q")
-    layers = [lines, dots, *_best(best_step)]
+        *_best(best_step),
+    ]
     return alt.layer(*layers).properties(height=HEIGHT)
+
+
+def _split_colour() -> Any:
+    return alt.Color(
+        "split:N",
+        title=None,
+        scale=alt.Scale(domain=["train", "validation"], range=[_GREY, _BLUE]),
+        legend=alt.Legend(orient="top", direction="horizontal", offset=4),
+    )
 
 
 def _best(step: int | None) -> list[Any]:
     if step is None:
         return []
     base = alt.Chart(pd.DataFrame([{"step": step, "label": f"kept: step {step}"}]))
-    rule = base.mark_rule(color="#c98a1b", strokeDash=[2, 3], strokeWidth=1.5).encode(x="step:Q")
-    words = base.mark_text(align="right", dx=-6, dy=4, baseline="top", color="#c98a1b", fontSize=12)
+    rule = base.mark_rule(color=_GOLD, strokeDash=[2, 3], strokeWidth=1.5).encode(x="step:Q")
+    words = base.mark_text(align="right", dx=-6, dy=4, baseline="top", color=_GOLD, fontSize=12)
     return [rule, words.encode(x="step:Q", y=alt.value(22), text="label:N")]
 
 
@@ -76,7 +85,7 @@ def confusion(rows: Sequence[Confusion], labels: Sequence[str]) -> Any:
     )
     shade = base.mark_rect().encode(
         color=alt.Color(
-            "share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=["#2f86c114", "#2f86c1"])
+            "share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=["#2f86c114", _BLUE])
         )
     )
     layers = [shade]
@@ -85,7 +94,7 @@ def confusion(rows: Sequence[Confusion], labels: Sequence[str]) -> Any:
         layers.append(
             counts.encode(
                 text="rows:Q",
-                color=alt.condition("datum.share > 0.55", alt.value("white"), alt.value("#7a8791")),
+                color=alt.condition("datum.share > 0.55", alt.value("white"), alt.value(_GREY)),
             )
         )
     height = HEIGHT if len(labels) <= _SHOWN_LABELS else 18 * len(labels)

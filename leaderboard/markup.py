@@ -49,7 +49,7 @@ def bar(
 ) -> str:
     """A number with its interval on an axis from `start` to `end`; nothing where none was measured.
 
-    What lies left of the axis is shown as an arrow.
+    What lies left of the axis is said, not drawn.
     """
     if value is None or end <= start:
         return ""
@@ -58,7 +58,7 @@ def bar(
         return 100 * min(max((number - start) / (end - start), 0.0), 1.0)
 
     if value < start:
-        return '<span class="tb-axis"><span class="tb-off">◂ off the scale</span></span>'
+        return '<span class="tb-sub">◂ left of the scale</span>'
     left, right = (
         share(low if low is not None else value),
         share(high if high is not None else value),

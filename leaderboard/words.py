@@ -145,6 +145,8 @@ def duration(seconds: float | None) -> str:
 def milliseconds(value: float | None) -> str:
     if value is None:
         return MISSING
+    if value < 0.1:
+        return "under 0.1 ms"
     return f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
 
 

@@ -100,8 +100,9 @@ def _rows(board: Readings, task: TaskRow, span: BoardSpan) -> None:
         st.info("No run of these methods has ended.", icon=":material/filter_alt:")
     st.caption(
         "Dots are measured values, bars 95 % intervals on a common scale. Differences are paired, "
-        "on the same test rows. Runs whose checks failed are kept; hover a flag for its value, its "
-        "limit and the reason, or open the run."
+        "on the same test rows. Places hold all runs against one another at once, so they ask for "
+        "more than the one comparison with the baseline. Runs whose checks failed are kept; hover "
+        "a flag for its value, its limit and the reason, or open the run."
     )
 
 
