@@ -55,13 +55,15 @@ def _answer(options: argparse.Namespace) -> Reply:
     if not words or (command.verb == "help" and not local):
         return _help(command)
     home = home_from(options.home)
+    if words[0] == "demo":
+        return terminal.demo(home, leave=options.exit)
     settings = load_settings(home)
     home.create()
     ledger = Ledger.open(home.ledger_file)
     try:
         actions = Actions(ledger, home, settings)
-        if local:
-            return local.run(actions, words[1:], options)
+        if local and local.run:
+            return local.run(actions)
         user = os_user()
         caller = Caller(settings.person_of_os(user), "terminal", user)
         key = f"terminal:{options.key or secrets.token_hex(16)}"

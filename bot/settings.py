@@ -43,7 +43,10 @@ class DataSettings(Record):
 
 
 class HostSettings(Record):
-    """`[hosts]`: how many runs at a time, on which GPUs, and how long a cancelled one may save."""
+    """`[hosts]`: how many runs at a time, on which GPUs, how long a cancelled one may save.
+
+    With `gpus`, each run leases one, so that there are as many places as GPUs.
+    """
 
     slots: int = Field(default=1, ge=1, le=64)
     gpus: tuple[int, ...] = ()

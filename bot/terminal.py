@@ -1,11 +1,10 @@
 """What can be asked in a terminal only: to work on the queue, to wait, to verify, to rebuild."""
 
-import argparse
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 
@@ -17,6 +16,7 @@ from bot.hosts.projection_child import publish_now
 from bot.hosts.work import Worker
 from bot.replies import Reply, table
 from storage import published, reviews
+from storage.home import Home
 from storage.records import RunState
 
 POLL_S = 0.2
@@ -27,11 +27,11 @@ BOARD_PATIENCE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class LocalVerb:
-    """A verb of the terminal."""
+    """A verb of the terminal. The demo has no `run`: it makes a home of its own (`demo`)."""
 
     usage: str
     does: str
-    run: Callable[[Actions, Sequence[str], argparse.Namespace], Reply]
+    run: Callable[[Actions], Reply] | None = None
 
 
 def version() -> str:
@@ -96,7 +96,7 @@ class _Teller:
         sys.stderr.write(f"{self._run_id}: {line}\n")
 
 
-def _work(actions: Actions, words: Sequence[str], options: argparse.Namespace) -> Reply:
+def _work(actions: Actions) -> Reply:
     """Work on the queue until a signal."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -109,7 +109,7 @@ def _work(actions: Actions, words: Sequence[str], options: argparse.Namespace) -
     return Reply("Stopped working. Runs that were started go on.", data={"stopped": True})
 
 
-def _verify(actions: Actions, words: Sequence[str], options: argparse.Namespace) -> Reply:
+def _verify(actions: Actions) -> Reply:
     """Walk along the chain of decisions."""
     chain = reviews.verify(actions.ledger)
     data = {"decisions": chain.length, "head": chain.head, "problem": chain.problem}
@@ -123,7 +123,7 @@ def _verify(actions: Actions, words: Sequence[str], options: argparse.Namespace)
     )
 
 
-def _rebuild(actions: Actions, words: Sequence[str], options: argparse.Namespace) -> Reply:
+def _rebuild(actions: Actions) -> Reply:
     """Make the board anew from the ledger and the run folders."""
     publish_now(actions.home, rebuild=True)
     summary = published.read_summary(actions.home.board)
@@ -132,15 +132,16 @@ def _rebuild(actions: Actions, words: Sequence[str], options: argparse.Namespace
     return Reply(f"The board was rebuilt: {listed}.", data={"boards": boards})
 
 
-def _demo(actions: Actions, words: Sequence[str], options: argparse.Namespace) -> Reply:
-    from bot.demo.story import play  # only here: the demo brings the local Slack with it
+def demo(home: Home, *, leave: bool) -> Reply:
+    """Play the story of the demo; it brings people, settings and data of its own."""
+    from bot.demo.story import play  # only here: it brings the local Slack with it
 
-    return play(actions.home, leave=options.exit)
+    return play(home, leave=leave)
 
 
 VERBS = {
     "work": LocalVerb("work", "work on the queue where no bot runs", _work),
     "verify": LocalVerb("verify", "prove that no decision was altered", _verify),
     "rebuild": LocalVerb("rebuild", "make the board anew from ledger and run folders", _rebuild),
-    "demo": LocalVerb("demo [--exit]", "play the whole story in a local Slack", _demo),
+    "demo": LocalVerb("demo [--exit]", "play the whole story in a local Slack"),
 }
