@@ -197,6 +197,7 @@ class Policy(Record):
     leakage_limit: float = Field(default=0.01, ge=0, lt=1)
     group_ratio_limit: float = Field(default=0.8, gt=0, lt=1)
     minimum_group_rows: int = Field(default=100, ge=10)
+    overlong_limit: float = Field(default=0.2, ge=0, le=1)
 
 
 class Task(Record):
