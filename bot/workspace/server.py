@@ -1,0 +1,193 @@
+"""The HTTP side: Web API, sockets, response URLs, and the driver's own routes."""
+
+import asyncio
+import hmac
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from bot.workspace.people import People
+from bot.workspace.seed import Seed
+from bot.workspace.sockets import Sockets
+from bot.workspace.state import ApiError, Call, Fault, Json, Message, Workspace
+from bot.workspace.web_api import RateLimited, WebApi
+
+
+class Server:
+    """One workspace behind one address."""
+
+    def __init__(self, seed: Seed, address: str) -> None:
+        self.workspace = Workspace(seed)
+        self.sockets = Sockets(seed.limits, seed.app_id)
+        self.people = People(self.workspace, self.sockets, address)
+        self._address = address
+        self._api = WebApi(self.workspace, self._socket_address, self._tell_of_own_message)
+        self._background: set[asyncio.Task[Any]] = set()
+
+    def application(self) -> web.Application:
+        """Everything there is to call."""
+        app = web.Application(client_max_size=4 * 1024 * 1024)
+        app.router.add_route("*", "/api/{method}", self._web_api)
+        app.router.add_get("/link", self.sockets.serve)
+        app.router.add_post("/response/{key}", self._response)
+        app.router.add_get("/driver/state", self._guarded(self._state))
+        app.router.add_get("/driver/view", self._guarded(self._view))
+        for name in ("command", "click", "say", "again", "fault", "disconnect"):
+            action = getattr(self, f"_driver_{name}")
+            app.router.add_post(f"/driver/{name}", self._guarded(action))
+        return app
+
+    # --- the bot's side -------------------------------------------------------------------------
+
+    async def _web_api(self, request: web.Request) -> web.StreamResponse:
+        method = request.match_info["method"]
+        call = Call(method, time.time())
+        self.workspace.calls.append(call)
+        fault = self.workspace.fault(method)
+        try:
+            args = await _arguments(request)
+            call.channel = str(args.get("channel", ""))
+            if fault and fault.kind != "lost_reply":
+                return _faulty(fault, call)
+            answer = self._api.call(method, _token(request, args), args)
+        except RateLimited as limited:
+            return _rate_limited(call, limited.retry_after_s)
+        except ApiError as error:
+            call.error = error.error
+            return web.json_response(_refusal(error))
+        call.warnings = answer.get("response_metadata", {}).get("warnings", [])
+        if fault:
+            call.error = fault.kind
+            assert request.transport is not None  # noqa: S101  a request that is being served
+            request.transport.abort()
+        return web.json_response(answer)
+
+    async def _response(self, request: web.Request) -> web.StreamResponse:
+        try:
+            self.people.respond(request.match_info["key"], await request.json())
+        except ApiError as error:
+            return web.json_response(_refusal(error), status=404)
+        return web.Response(text="ok")
+
+    def _socket_address(self) -> str:
+        where = self._address.replace("http://", "ws://", 1)
+        return f"{where}/link?ticket={self.sockets.ticket()}"
+
+    def _tell_of_own_message(self, message: Message) -> None:
+        """An app that hears direct messages hears its own, too."""
+        event = self.people.own_message_event(message)
+        task = asyncio.get_running_loop().create_task(self.sockets.deliver_event(event))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    # --- the driver's side ----------------------------------------------------------------------
+
+    def _guarded(self, action: Any) -> Any:
+        """Only who has the driver's token may act as people."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            given = request.headers.get("Authorization", "")
+            expected = f"Bearer {self.workspace.seed.driver_token}"
+            if not hmac.compare_digest(given.encode(), expected.encode()):
+                return web.json_response({"error": "the driver's token is needed"}, status=401)
+            body = await request.json() if request.method == "POST" else dict(request.query)
+            try:
+                return web.json_response(await action(body))
+            except ApiError as error:
+                return web.json_response({"error": error.error, "detail": error.detail}, status=400)
+
+        return handle
+
+    async def _driver_command(self, body: Json) -> Json:
+        return asdict(await self.people.command(**body))
+
+    async def _driver_click(self, body: Json) -> Json:
+        return asdict(await self.people.click(**body))
+
+    async def _driver_say(self, body: Json) -> Json:
+        delivery = await self.people.say(**body)
+        return asdict(delivery) if delivery else {}
+
+    async def _driver_again(self, body: Json) -> Json:
+        earlier = self.sockets.deliveries[body["id"] - 1]
+        return asdict(await self.sockets.deliver_again(earlier))
+
+    async def _driver_fault(self, body: Json) -> Json:
+        self.workspace.faults.append(Fault(**body))
+        return {}
+
+    async def _driver_disconnect(self, body: Json) -> Json:
+        await self.sockets.disconnect(body["how"])
+        return {}
+
+    async def _view(self, query: Mapping[str, str]) -> Json:
+        """A channel as one person sees it."""
+        channel = self.workspace.conversation(query["channel"]).id
+        return {"messages": [asdict(m) for m in self.workspace.visible(channel, query["user"])]}
+
+    async def _state(self, query: Mapping[str, str]) -> Json:
+        """What came and went: connections, deliveries after a number, calls after a number."""
+        deliveries = self.sockets.deliveries[int(query.get("deliveries_after", 0)) :]
+        calls = self.workspace.calls[int(query.get("calls_after", 0)) :]
+        return {
+            "connections": self.sockets.connections,
+            "stray_acks": self.sockets.stray_acks,
+            "deliveries": [asdict(delivery) for delivery in deliveries],
+            "calls": [asdict(call) for call in calls],
+            "used_scopes": sorted(self.workspace.used_scopes),
+        }
+
+
+async def _arguments(request: web.Request) -> dict[str, Any]:
+    """Arguments as JSON, as a form or in the address; nested ones may be JSON text."""
+    if request.content_type == "application/json":
+        try:
+            found = json.loads(await request.text() or "{}")
+        except ValueError as error:
+            raise ApiError("invalid_json") from error
+        return {key: value for key, value in found.items() if value is not None}
+    given: dict[str, Any] = dict(request.query) | dict(await request.post())
+    for key in ("blocks", "metadata"):
+        if isinstance(given.get(key), str):
+            try:
+                given[key] = json.loads(given[key])
+            except ValueError as error:
+                raise ApiError("invalid_arguments", f"{key} is not JSON") from error
+    return given
+
+
+def _token(request: web.Request, args: Mapping[str, Any]) -> str:
+    header = request.headers.get("Authorization", "")
+    return header.removeprefix("Bearer ") or str(args.get("token", ""))
+
+
+def _refusal(error: ApiError) -> Json:
+    refusal: Json = {"ok": False, "error": error.error}
+    if error.error == "missing_scope":
+        return refusal | {"needed": error.detail}
+    if error.detail:
+        refusal["response_metadata"] = {"messages": [error.detail]}
+    return refusal
+
+
+def _faulty(fault: Fault, call: Call) -> web.Response:
+    if fault.kind == "ratelimited":
+        return _rate_limited(call, fault.retry_after_s)
+    call.error = fault.kind
+    if fault.kind == "server_error":
+        call.status = 503
+        return web.Response(status=503, text="upstream failure")
+    return web.json_response({"ok": False, "error": fault.kind})
+
+
+def _rate_limited(call: Call, retry_after_s: int) -> web.Response:
+    call.status, call.error = 429, "ratelimited"
+    return web.json_response(
+        {"ok": False, "error": "ratelimited"},
+        status=429,
+        headers={"Retry-After": str(retry_after_s)},
+    )
