@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import Row
 
-from storage.ledger import Ledger, next_number
+from storage.database import next_number
+from storage.ledger import Ledger
 from storage.records import Instant, Record, now
 
 

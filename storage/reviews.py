@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import Row
 
 from storage import outbox
+from storage.database import new_id, next_number
 from storage.errors import (
     BadInput,
     CorruptFolder,
@@ -23,7 +24,8 @@ from storage.errors import (
     WrongState,
 )
 from storage.home import Home
-from storage.ledger import Ledger, new_id, next_number, record_transition
+from storage.ledger import Ledger
+from storage.ledger_rows import record_transition
 from storage.records import (
     Decision,
     Person,
