@@ -87,6 +87,13 @@ def ingest(board: Board, ledger: Ledger, home: Home) -> Known:
     return changes.now_known
 
 
+def take_in_again(board: Board, home: Home, run_id: str) -> None:
+    """Read a run's folder anew, because it is no longer as it was taken in."""
+    for table in ("evidence", "metrics", "checks"):
+        board.delete(table, "run_id", [run_id])
+    _write_evidence(board, home, [run_id])
+
+
 def _publication(changes: Changes) -> Row:
     return {
         "only_row": 1,

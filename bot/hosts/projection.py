@@ -19,9 +19,9 @@ from pathlib import Path
 
 from bot.hosts.standings import standings
 from storage.board import Board, building, is_sound, publish
-from storage.errors import BadInput
+from storage.errors import BadInput, CorruptFolder, InternalError
 from storage.home import Home
-from storage.ingest import ingest, is_behind
+from storage.ingest import ingest, is_behind, take_in_again
 from storage.ledger import Ledger
 from storage.predictions import predicted_rows
 from storage.published import Pointer, read_pointer
@@ -69,6 +69,19 @@ def _build(home: Home, ledger: Ledger, *, rebuild: bool) -> BoardSummary:
 def _bring_up_to_date(board: Board, ledger: Ledger, home: Home) -> BoardSummary:
     begun = time.monotonic()
     known = ingest(board, ledger, home)
+    while True:
+        try:
+            found = _place_all(board, home)
+            break
+        except Unreadable as error:  # it was whole when it was taken in; the others go on
+            log.warning("%s: its predictions cannot be read any more", error.run_id)
+            take_in_again(board, home, error.run_id)
+    log.info("%d standings in %.1f s", len(found), time.monotonic() - begun)
+    return summary_of(known.ledger_version, found)
+
+
+def _place_all(board: Board, home: Home) -> list[Standing]:
+    """Place the runs of every task and note their standings on the board."""
     load = functools.cache(functools.partial(_predictions, home))
     found: list[Standing] = []
     checks: dict[str, Sequence[Check]] = {}
@@ -78,12 +91,24 @@ def _bring_up_to_date(board: Board, ledger: Ledger, home: Home) -> BoardSummary:
         checks |= placed.checks
         load.cache_clear()  # one task's predictions at a time
     write_standings(board, found, checks)
-    log.info("%d standings in %.1f s", len(found), time.monotonic() - begun)
-    return summary_of(known.ledger_version, found)
+    return found
+
+
+class Unreadable(InternalError):
+    """The predictions of a run that was taken in are gone or changed."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
 
 
 def _predictions(home: Home, candidate: Candidate) -> Predictions:
-    rows = predicted_rows(home.run(candidate.run_id), candidate.labels)
+    try:
+        rows = predicted_rows(home.run(candidate.run_id), candidate.labels)
+    except (CorruptFolder, OSError) as error:
+        raise Unreadable(candidate.run_id) from error
+    if rows.digest != candidate.rows_digest:
+        raise Unreadable(candidate.run_id)
     return Predictions(candidate.labels, rows.gold, rows.probabilities, rows.ids)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import streamlit as st
+from pydantic import ValidationError
 
 from leaderboard import words
 from leaderboard.readings import Readings, open_board
@@ -18,7 +19,7 @@ def with_board(draw: Callable[[Readings], None]) -> None:
             _nothing_yet()
         else:
             draw(board)
-    except BoardGone:
+    except (BoardGone, ValidationError):  # the second: a record of another version
         st.warning(
             "The board is being replaced, or was made by another version of Tuneboard. Load the "
             "page again; if this stays, run `tuneboard rebuild`.",

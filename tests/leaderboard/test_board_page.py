@@ -10,8 +10,10 @@ from pages import Draw, html, said
 from bot.hosts.projection import project
 from leaderboard import words
 from storage import board_reader as reader
+from storage.board import building, publish
 from storage.home import Home
 from storage.ledger import Ledger
+from storage.records import BoardSummary, now
 
 
 def test_the_rows_stand_in_the_order_of_the_board(draw: Draw, rows: list[reader.BoardRow]) -> None:
@@ -100,6 +102,15 @@ def test_a_board_of_another_version_is_said(draw: Draw, tmp_path: Path) -> None:
     pointer = project(home)
     (home.board / pointer.snapshot).write_bytes(b"something else")
     assert "tuneboard rebuild" in said(draw("board", folder=tmp_path))
+
+
+def test_a_record_of_another_version_is_said(draw: Draw, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    golden.make_big_board(home, 1)
+    with building(home.board) as board:
+        board.rows("update tasks set record = replace(record, 'owner', 'possessor')")
+    publish(home.board, BoardSummary(ledger_version=1, published_at=now(), standings={}))
+    assert "made by another version" in said(draw("board", folder=tmp_path))
 
 
 def test_a_new_publication_is_seen(draw: Draw, tmp_path: Path) -> None:

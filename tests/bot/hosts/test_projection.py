@@ -181,6 +181,22 @@ def test_failed_and_broken_runs_are_shown_with_the_reason(home: Home, ledger: Le
     assert "changed since the run ended" in reasons
 
 
+def test_predictions_that_went_away_take_only_their_own_run(home: Home, ledger: Ledger) -> None:
+    task = _task(ledger)
+    gone = _finish(ledger, home, task, Method.TFIDF, 0.8)
+    _finish(ledger, home, task, Method.EMBEDDING, 0.8)
+    project(home)
+    (home.runs / gone / "evidence" / "predictions.parquet").unlink()
+    _finish(ledger, home, task, Method.LORA, 0.9)
+    project(home)
+    found = {standing.run_id: standing for standing in _standings(home)}
+    assert sum(standing.ranked for standing in found.values()) == 2
+    assert "predictions.parquet changed" in found[gone].unranked_because
+    before = _content(home)
+    project(home, rebuild=True)
+    assert _content(home) == before
+
+
 def test_runs_of_an_older_version_are_kept_apart(home: Home, ledger: Ledger) -> None:
     old = _finish(ledger, home, _task(ledger), Method.TFIDF, 0.8)
     task = _task(ledger, policy=Policy(approvals=2))
