@@ -107,11 +107,11 @@ def _rows(board: Readings, task: TaskRow, span: BoardSpan) -> None:
 
 
 def _methods() -> tuple[str, ...]:
+    # The words of the commands, unformatted: a bound widget writes what it shows into the address.
     chosen = st.pills(
         "Methods",
         list(words.METHODS),
         selection_mode="multi",
-        format_func=lambda name: words.METHODS[name],
         label_visibility="collapsed",
         key="methods",
         bind="query-params",

@@ -91,6 +91,28 @@ def test_the_top_row_is_seen_and_leads_to_its_run(
     context.close()
 
 
+def test_a_deep_link_opens_its_task_and_methods(browser: Any, address: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{address}/?task=pilot")
+    page.get_by_role("heading", name="pilot").wait_for(timeout=WAIT_MS)
+    page.goto(f"{address}/?task=tickets&methods=tfidf")
+    page.locator(".tb-board").wait_for(timeout=WAIT_MS)
+    assert page.locator(".tb-board tbody tr").count() == 1
+    page.goto(f"{address}/?task=nope&methods=alchemy&page=x")
+    page.get_by_role("heading", name="tickets").wait_for(timeout=WAIT_MS)
+    page.close()
+
+
+def test_choosing_a_task_is_written_into_the_address(browser: Any, address: str) -> None:
+    page = browser.new_page()
+    page.goto(address)
+    page.get_by_role("combobox").click(timeout=WAIT_MS)
+    page.get_by_role("option", name="pilot").click()
+    page.get_by_role("heading", name="pilot").wait_for(timeout=WAIT_MS)
+    assert "task=pilot" in page.url
+    page.close()
+
+
 def test_a_deep_link_opens_a_review(browser: Any, address: str, snapshot: Path) -> None:
     review = reader.reviews(snapshot)[0]
     page = browser.new_page()
