@@ -15,7 +15,6 @@ from storage.errors import BadData
 from storage.records import (
     Check,
     EvidenceSummary,
-    Method,
     Metric,
     Outcome,
     RunSpec,
@@ -32,7 +31,7 @@ from trainer.checks import (
 )
 from trainer.checks import reload as reload_check
 from trainer.data.dataset import Dataset, load_dataset, with_quality
-from trainer.data.tokens import count_tokens, token_limit, with_token_counts
+from trainer.data.tokens import count_tokens, overlong, token_limit, with_token_counts
 from trainer.engines.bases import identify, locate
 from trainer.environment import describe, peak_memory_mb
 from trainer.evaluate.measure import measure, measure_groups
@@ -97,9 +96,8 @@ def run_job(job: Job) -> None:
         job.next("reload", "comparing with the saved model, loaded in a fresh process")
         reload = _reload(job, fresh, fitted, texts[:ROWS])
     job.next("timing", "timing single requests")
-    latencies = time_requests(
-        fitted.classifier, texts, f"{fitted.device}, {job.threads} threads", job.stop
-    )
+    where = f"{fitted.device} with {fitted.threads} thread{'s' if fitted.threads > 1 else ''}"
+    latencies = time_requests(fitted.classifier, texts, where, job.stop)
     job.next("measure", "measuring")
     metrics = (*_measure(spec, dataset, scored), *_run_metrics(fitted, latencies, adapter))
     job.next("check", "checking")
@@ -118,7 +116,7 @@ def run_job(job: Job) -> None:
             metrics=metrics,
             checks=checks,
             summary=summary,
-            environment=describe(job.threads, fitted.device),
+            environment=describe(fitted.threads, fitted.device),
         ),
     )
     job.folder.publish_evidence(job.attempt, staging, adapter)
@@ -266,6 +264,7 @@ def _checks(
     policy = spec.task.policy
     train, validation = scored[Split.TRAIN].predictions, scored[Split.VALIDATION].predictions
     test = scored[Split.TEST]
+    cut = (overlong(dataset.version.quality, policy.overlong_limit),) if spec.base else ()
     return (
         overfit_gap.check(train, validation, policy.overfit_gap_limit),
         _upturn(fitted, policy.upturn_limit),
@@ -277,6 +276,7 @@ def _checks(
             policy.group_ratio_limit,
             policy.minimum_group_rows,
         ),
+        *cut,
     )
 
 
@@ -324,18 +324,9 @@ def _summary(
         steps=fitted.steps,
         best_step=fitted.best_step,
         resumed_from_step=fitted.resumed_from_step,
-        notes=(*fitted.notes, *_data_notes(spec, dataset)),
+        notes=fitted.notes,
         finished_at=now(),
     )
-
-
-def _data_notes(spec: RunSpec, dataset: Dataset) -> tuple[str, ...]:
-    quality = dataset.version.quality
-    over, limit = quality.rows_over_limit, quality.token_limit
-    share = (over or 0) / quality.rows_used
-    if spec.method in {Method.MAJORITY, Method.TFIDF} or share <= spec.task.policy.overlong_limit:
-        return ()
-    return (f"{over} of {quality.rows_used} rows have more than {limit} tokens and are cut",)
 
 
 def _closing_words(spec: RunSpec, metrics: tuple[Metric, ...]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from storage.errors import BadInput
-from storage.records import DataQuality, Split
+from storage.records import Check, DataQuality, Outcome, Split
 from trainer.data.dataset import Dataset
 from trainer.evaluate.arrays import IntArray
 
@@ -100,6 +100,23 @@ def with_token_counts(quality: DataQuality, counts: TokenCounts, limit: int) -> 
             "token_limit": limit,
             "rows_over_limit": int((counts.every > limit).sum()),
         }
+    )
+
+
+def overlong(quality: DataQuality, limit: float) -> Check:
+    """Hold the share of rows that are cut at the token limit against what the task allows."""
+    over, rows = quality.rows_over_limit or 0, quality.rows_used
+    share = over / rows
+    many = share > limit
+    return Check(
+        id="overlong",
+        outcome=Outcome.WARN if many else Outcome.PASS,
+        value=share,
+        limit=limit,
+        n=rows,
+        reason=f"{over} of {rows} rows have more than {quality.token_limit} tokens and are cut; "
+        f"a share of {limit:g} is allowed.",
+        advice="Raise max_tokens, or shorten the texts." if many else "",
     )
 
 

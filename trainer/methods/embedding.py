@@ -19,6 +19,7 @@ from trainer.evaluate.arrays import FloatArray
 from trainer.methods.card import ModelCard, based_on, card_for, read_card, write_card
 from trainer.methods.fitting import FitRequest, Fitted
 from trainer.methods.linear import LinearHead, fit_head
+from trainer.settings import Settings
 from trainer.stopping import StopRequest
 
 WEIGHTS = "head.safetensors"
@@ -78,7 +79,7 @@ def fit(request: FitRequest) -> Fitted:
     """Encode train and validation once, then choose the head on validation."""
     began = time.perf_counter()
     base, data = request.base_files, request.dataset
-    use_threads(request.threads, base.identity.parameters)
+    threads = use_threads(request.threads, base.identity.parameters)
     device = pick_device(request.spec.device)
     pooling = "mean of the last hidden states, unit length"
     card = card_for(request.spec.method, data.labels, base, pooling=pooling, device=device)
@@ -105,6 +106,7 @@ def fit(request: FitRequest) -> Fitted:
         trainable_parameters=chosen.head.weights.size + chosen.head.bias.size,
         train_seconds=time.perf_counter() - began,
         device=device,
+        threads=threads,
         notes=chosen.notes,
     )
 
@@ -114,6 +116,7 @@ def load(folder: Path) -> Embedding:
     card = read_card(folder)
     tensors = load_file(folder / WEIGHTS)
     device = pick_device("auto" if card.device == "cuda" else "cpu")
+    use_threads(Settings().threads_or_cores, card.base.parameters if card.base else 0)
     encoder = _encoder(based_on(card), folder, card, device)
     return Embedding(card, encoder, LinearHead(tensors["weights"], tensors["bias"]))
 

@@ -97,6 +97,7 @@ class Fitted:
     train_seconds: float
     device: str = "cpu"
     dtype: str = "float32"
+    threads: int = 1
     curve: tuple[CurvePoint, ...] = ()
     validation_losses: ValidationLosses | None = None
     steps: int | None = None

@@ -47,7 +47,7 @@ def fit(request: FitRequest) -> Fitted:
     """Choose an engine, train, and keep the best step by validation loss."""
     base = request.base_files
     config = base_config(base.folder)
-    use_threads(request.threads, base.identity.parameters)
+    threads = use_threads(request.threads, base.identity.parameters)
     device = pick_device(request.spec.device)
     choice = choose(request.spec.engine, config, device)
     request.progress.engine(f"{choice.engine.name}: {choice.reason}")
@@ -88,6 +88,7 @@ def fit(request: FitRequest) -> Fitted:
         train_seconds=trained.state.seconds,
         device=device,
         dtype=prepared.dtype,
+        threads=threads,
         curve=tuple(trained.state.curve),
         validation_losses=_validation_losses(plan, trained),
         steps=trained.state.step,

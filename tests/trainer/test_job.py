@@ -1,0 +1,309 @@
+"""A run from its folder: evidence that verifies, or words for a person."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyarrow import parquet
+from pydantic import TypeAdapter
+
+from storage.evidence_tables import CURVES, PREDICTIONS, VALIDATION_LOSSES
+from storage.records import (
+    EXIT_BAD_INPUT,
+    EXIT_DONE,
+    EXIT_FAILED,
+    DataSource,
+    Method,
+    Metric,
+    Outcome,
+    Split,
+    Task,
+)
+from storage.run_folder import RunFolder
+
+from .conftest import ROOT, Made, Maker, make_rows, write_jsonl
+
+BASELINES = (Method.MAJORITY, Method.TFIDF)
+
+
+def metric(folder: RunFolder, name: str, split: str = "test", group: str = "") -> Metric:
+    return next(m for m in folder.metrics() if (m.name, m.split, m.group) == (name, split, group))
+
+
+@pytest.mark.parametrize("method", BASELINES)
+def test_a_baseline_leaves_evidence_that_verifies(
+    task: Task, make_run: Maker, method: Method
+) -> None:
+    made = make_run(task, method)
+    done = made.run()
+    assert done.returncode == EXIT_DONE, done.stderr
+    folder = made.folder
+    assert folder.verified_digest()
+    assert {path.name for path in folder.evidence.iterdir()} == {
+        *("metrics.json", "checks.json", "summary.json", "dataset.json", "environment.json"),
+        *(PREDICTIONS, CURVES, VALIDATION_LOSSES, "manifest.json"),
+    }
+    summary = folder.summary()
+    assert summary.spec_digest == folder.spec().digest()
+    assert summary.dataset_digest == folder.dataset().content_digest
+    assert summary.rows == {"train": 252, "validation": 36, "test": 72, "train_sample": 36}
+    assert not list(folder.path.glob(".*")), "nothing is left of the staging folders"
+    assert folder.events(1).events[-1].kind == "finished"
+
+
+def test_tfidf_learns_what_the_majority_cannot(task: Task, make_run: Maker) -> None:
+    found = {}
+    for method in BASELINES:
+        made = make_run(task, method, name=method.value)
+        assert made.run().returncode == EXIT_DONE
+        found[method] = metric(made.folder, "accuracy").value
+    assert found[Method.MAJORITY] == pytest.approx(1 / 3)
+    assert found[Method.TFIDF] == 1.0
+
+
+def test_every_metric_can_be_computed_again_from_the_predictions(
+    task: Task, make_run: Maker
+) -> None:
+    made = make_run(task, Method.TFIDF)
+    made.run()
+    folder = made.folder
+    table = parquet.read_table(folder.evidence / PREDICTIONS).to_pylist()
+    test = [row for row in table if row["split"] == "test"]
+    labels = folder.summary().labels
+    right = sum(row["gold"] == labels[int(np.argmax(row["probabilities"]))] for row in test)
+    assert metric(folder, "accuracy").value == pytest.approx(right / len(test))
+    losses = [-np.log(row["probabilities"][labels.index(row["gold"])]) for row in test]
+    assert metric(folder, "log_loss").value == pytest.approx(np.mean(losses))
+    assert [row["loss"] for row in test] == pytest.approx(losses)
+
+
+def test_predictions_name_the_row_in_the_file_and_the_groups(
+    tmp_path: Path, make_run: Maker
+) -> None:
+    rows = make_rows(360)
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    task = Task(name="t", data=DataSource(file=str(path)), sensitive=("region",))
+    made = make_run(task, Method.MAJORITY)
+    assert made.run().returncode == EXIT_DONE
+    for found in parquet.read_table(made.folder.evidence / PREDICTIONS).to_pylist():
+        row = rows[found["row"] - 1]
+        assert (found["text"], found["gold"]) == (row["text"], row["label"])
+        assert found["groups"] == [("region", row["region"])]
+    assert any(m.group.startswith("region:") for m in made.folder.metrics())
+
+
+def test_few_test_rows_have_no_latency_and_say_why(task: Task, make_run: Maker) -> None:
+    made = make_run(task, Method.MAJORITY)
+    made.run()
+    found = metric(made.folder, "latency_p95_ms", "run")
+    assert found.value is None
+    assert "72 rows" in (found.missing_because or "")
+
+
+def test_enough_test_rows_are_timed(tmp_path: Path, make_run: Maker) -> None:
+    path = write_jsonl(tmp_path / "many.jsonl", make_rows(1200))
+    made = make_run(Task(name="t", data=DataSource(file=str(path))), Method.MAJORITY)
+    made.run()
+    found = metric(made.folder, "latency_p95_ms", "run")
+    assert found.n == 200
+    assert found.value is not None
+    assert found.low is not None
+    assert 0 < found.low <= found.value
+    timed = parquet.read_table(made.folder.evidence / PREDICTIONS).to_pylist()
+    assert sum(row["latency_ms"] is not None for row in timed) == 200
+
+
+def test_a_run_with_evidence_is_not_done_again(task: Task, make_run: Maker) -> None:
+    made = make_run(task, Method.MAJORITY)
+    made.run()
+    before = made.folder.verified_digest()
+    assert made.run(attempt=2).returncode == EXIT_DONE
+    assert made.folder.verified_digest() == before
+    assert made.folder.manifest().attempt == 1
+
+
+def test_the_same_spec_gives_the_same_numbers(task: Task, make_run: Maker) -> None:
+    found = []
+    for name in ("r1", "r2"):
+        made = make_run(task, Method.TFIDF, name=name)
+        made.run()
+        found.append([m for m in made.folder.metrics() if m.split != "run"])
+    assert found[0] == found[1]
+
+
+def test_data_that_changed_since_the_run_was_planned_is_refused(
+    task: Task, make_run: Maker
+) -> None:
+    made = make_run(task, Method.MAJORITY, dataset_digest="0" * 64)
+    done = made.run()
+    assert done.returncode == EXIT_BAD_INPUT
+    assert "not what the run was planned on" in (made.folder.error_message(1) or "")
+    assert not made.folder.has_evidence
+
+
+def test_the_planned_data_is_accepted(task: Task, make_run: Maker) -> None:
+    from trainer.data.dataset import load_dataset
+
+    digest = load_dataset(task).version.content_digest
+    assert make_run(task, Method.MAJORITY, dataset_digest=digest).run().returncode == EXIT_DONE
+
+
+def test_bad_rows_end_the_run_with_words_and_no_traceback(tmp_path: Path, make_run: Maker) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text('text,label\none,x\n"two,y\n')
+    made = make_run(Task(name="t", data=DataSource(file=str(path))), Method.MAJORITY)
+    done = made.run()
+    assert done.returncode == EXIT_BAD_INPUT
+    message = made.folder.error_message(1) or ""
+    assert "rows.csv, row 3: quotes are opened and never closed" in message
+    last = made.folder.events(1).events[-1]
+    assert (last.kind, last.message) == ("failed", message)
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_an_error_of_ours_names_the_log_and_the_log_has_the_traceback(
+    task: Task, make_run: Maker
+) -> None:
+    made = make_run(task, Method.MAJORITY)
+    (made.folder.path / "spec.json").write_text("{}")
+    done = made.run()
+    assert done.returncode == EXIT_FAILED
+    assert "The log of r1" in (made.folder.error_message(1) or "")
+    assert "Traceback" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_base_that_is_not_there_is_named(task: Task, make_run: Maker, tmp_path: Path) -> None:
+    made = make_run(task, Method.LORA, base=tmp_path / "nowhere")
+    assert made.run().returncode == EXIT_BAD_INPUT
+    assert "nowhere' does not exist" in (made.folder.error_message(1) or "")
+
+
+def test_the_leakage_check_counts_what_was_kept_out(tmp_path: Path, make_run: Maker) -> None:
+    rows = make_rows(300)
+    train = write_jsonl(tmp_path / "train.jsonl", rows[:260])
+    test = write_jsonl(tmp_path / "test.jsonl", rows[220:])
+    source = DataSource(train=str(train), test=str(test))
+    made = make_run(Task(name="t", data=source), Method.MAJORITY)
+    assert made.run().returncode == EXIT_DONE
+    check = next(c for c in made.folder.checks() if c.id == "leakage_exact")
+    assert check.outcome is Outcome.PASS
+    assert "40 duplicates" in check.reason
+    assert made.folder.dataset().quality.kept_out_of_train == 40
+    assert made.folder.dataset().split(Split.TEST).rows == 80
+
+
+def test_every_check_of_a_run_is_there_and_says_why(task: Task, make_run: Maker) -> None:
+    made = make_run(task, Method.TFIDF)
+    made.run()
+    found = {check.id: check for check in made.folder.checks()}
+    assert set(found) == {
+        *("overfit_gap", "overfit_upturn", "underfit", "bias_groups"),
+        *("leakage_exact", "adapter_reload"),
+    }
+    assert found["overfit_upturn"].outcome is Outcome.NOT_RUN
+    assert found["adapter_reload"].outcome is Outcome.PASS
+    assert all(check.reason for check in found.values())
+
+
+def test_a_cheap_method_never_loads_torch(task: Task, make_run: Maker) -> None:
+    made = make_run(task, Method.TFIDF)
+    words = "import sys; from trainer.__main__ import main; main(sys.argv[1:]); "
+    words += "sys.exit(any(name in sys.modules for name in ('torch', 'transformers')))"
+    done = subprocess.run(
+        [sys.executable, "-c", words, *made.command()[3:]], cwd=ROOT, check=False, timeout=120
+    )
+    assert done.returncode == 0
+    assert made.folder.has_evidence
+
+
+# --- looking at data ------------------------------------------------------------------------------
+
+
+def inspect(task: Task, *more: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "trainer", "inspect", "-", *more],
+        input=task.model_dump_json(),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_inspect_prints_the_version_that_a_run_records(task: Task, make_run: Maker) -> None:
+    made: Made = make_run(task, Method.MAJORITY)
+    made.run()
+    done = inspect(task)
+    assert done.returncode == EXIT_DONE
+    assert json.loads(done.stdout) == made.folder.dataset().model_dump(mode="json")
+
+
+def test_inspect_counts_tokens_where_a_base_is_given(task: Task, tiny_bert: Path) -> None:
+    quality = json.loads(inspect(task, "--base", str(tiny_bert)).stdout)["quality"]
+    assert quality["token_limit"] == 16
+    assert quality["tokens_median"] <= quality["tokens_p95"] <= quality["tokens_max"]
+    cut = json.loads(inspect(task, "--base", str(tiny_bert), "--max-tokens", "64").stdout)
+    assert cut["quality"]["rows_over_limit"] == 0
+
+
+Change = Callable[[Task, Path], tuple[Task, tuple[str, ...]]]
+ASKED_WRONGLY: dict[str, tuple[Change, str, str]] = {
+    "missing column": (
+        lambda task, _: (
+            task.model_copy(update={"data": task.data.model_copy(update={"text": "message"})}),
+            (),
+        ),
+        "BadData",
+        "'message'",
+    ),
+    "no such base": (
+        lambda task, folder: (task, ("--base", str(folder / "nowhere"))),
+        "BadInput",
+        "does not exist",
+    ),
+    "no tokenizer": (
+        lambda task, folder: (task, ("--base", str(_half_a_base(folder)))),
+        "BadInput",
+        "tokenizer.json",
+    ),
+}
+
+
+def _half_a_base(folder: Path) -> Path:
+    (folder / "half").mkdir()
+    (folder / "half" / "config.json").write_text("{}")
+    return folder / "half"
+
+
+@pytest.mark.parametrize(("change", "kind", "said"), ASKED_WRONGLY.values(), ids=ASKED_WRONGLY)
+def test_inspect_answers_bad_input_with_one_json_object(
+    task: Task, tmp_path: Path, change: Change, kind: str, said: str
+) -> None:
+    asked, more = change(task, tmp_path)
+    done = inspect(asked, *more)
+    assert done.returncode == EXIT_BAD_INPUT
+    error = json.loads(done.stdout)["error"]
+    assert error["kind"] == kind
+    assert said in error["message"]
+    assert "Traceback" not in done.stderr
+
+
+def test_inspect_refuses_what_is_not_a_task(task: Task, tmp_path: Path) -> None:
+    path = tmp_path / "task.json"
+    path.write_text('{"name": "A Name"}')
+    done = subprocess.run(
+        [sys.executable, "-m", "trainer", "inspect", str(path)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == EXIT_BAD_INPUT
+    message = TypeAdapter(dict[str, dict[str, str]]).validate_json(done.stdout)["error"]["message"]
+    assert "not a Task" in message
