@@ -4,7 +4,6 @@ FROM python:3.11-slim
 RUN useradd --create-home --uid 10001 tuneboard
 WORKDIR /app
 COPY pyproject.toml constraints.txt README.md LICENSE ./
-COPY .streamlit .streamlit
 COPY storage storage
 COPY trainer trainer
 COPY bot bot
