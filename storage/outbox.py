@@ -6,7 +6,7 @@ takes rows in order and marks them sent; `messages` remembers what was posted an
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ class Outgoing(Record):
     payload: dict[str, Any]
     tries: int
     not_before: Instant
+    created_at: Instant
 
 
 class MessageRef(Record):
@@ -84,17 +85,60 @@ def enqueue(
     )
 
 
-def pending(ledger: Ledger, limit: int = 100) -> tuple[Outgoing, ...]:
-    """What may be said now, in the order it was added."""
+def pending(ledger: Ledger, limit: int = 100, kinds: Sequence[str] = ()) -> tuple[Outgoing, ...]:
+    """What may be said now, in the order it was added: of some kinds, or of all."""
+    names = {f"k{i}": kind for i, kind in enumerate(kinds)}
+    places = ", ".join(f":{name}" for name in names)
+    of_kinds = f" and kind in ({places})" if names else ""
+    query = (
+        "select * from outbox where state = 'pending' and not_before <= :at"  # noqa: S608  placeholders
+        f"{of_kinds} order by id limit :limit"
+    )
     with ledger.read() as db:
-        rows = db.execute(
-            text(
-                "select * from outbox where state = 'pending' and not_before <= :at"
-                " order by id limit :limit"
-            ),
-            {"at": now().isoformat(), "limit": limit},
-        )
+        rows = db.execute(text(query), {"at": now().isoformat(), "limit": limit} | names)
         return tuple(_outgoing(row) for row in rows)
+
+
+def take(ledger: Ledger, row_id: int) -> None:
+    """Note that a row is about to be said, before what it shows is read.
+
+    From here on a change adds a row of its own, so that it cannot be missed; and whoever finds the
+    row pending later knows by `tries` that it may have been said.
+    """
+    with ledger.write() as db:
+        db.execute(
+            text("update outbox set tries = tries + 1, coalesce_key = '' where id = :id"),
+            {"id": row_id},
+        )
+
+
+def put_back(ledger: Ledger, row: Outgoing, until: datetime, error: str) -> None:
+    """Say a taken row later; where a newer one shows the same state, leave it to that one."""
+    newer = "select id from outbox where coalesce_key = :key and state = 'pending' and id <> :id"
+    with ledger.write() as db:
+        values = {"id": row.id, "key": row.coalesce_key}
+        replaced = bool(row.coalesce_key) and db.execute(text(newer), values).first() is not None
+        db.execute(
+            text(
+                "update outbox set state = :state, coalesce_key = :key, not_before = :until,"
+                " error = :error where id = :id"
+            ),
+            values
+            | {
+                "state": "sent" if replaced else "pending",
+                "until": until.isoformat(),
+                "error": error,
+            },
+        )
+
+
+def forget_message(ledger: Ledger, ref: MessageRef) -> None:
+    """Note that a message of ours is gone, so that it is posted anew."""
+    with ledger.write() as db:
+        db.execute(
+            text("delete from messages where subject = :subject and channel = :channel"),
+            {"subject": ref.subject, "channel": ref.channel},
+        )
 
 
 def mark_sent(ledger: Ledger, row_id: int, ref: MessageRef | None = None) -> None:
@@ -153,4 +197,5 @@ def _outgoing(row: Row[Any]) -> Outgoing:
         payload=json.loads(row.payload),
         tries=row.tries,
         not_before=row.not_before,
+        created_at=row.created_at,
     )

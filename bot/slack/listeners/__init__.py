@@ -1,1 +1,16 @@
-"""A file per Slack surface, each with one `register(app, …)`. Validate, commit one row, ack."""
+"""What comes in from Slack: a file per surface, each with `register`. No logic here.
+
+`commands.py` slash commands · `mentions.py` mentions and direct messages · `reviews.py`, `runs.py`
+buttons · `unknown.py` everything nobody else answers. `origin.py` says who did it and where.
+"""
+
+from slack_bolt import App
+
+from bot.actions import Actions
+from bot.slack.listeners import commands, mentions, reviews, runs, unknown
+
+
+def register(app: App, actions: Actions) -> None:
+    """Register every listener; the one for what is unknown comes last."""
+    for surface in (commands, mentions, reviews, runs, unknown):
+        surface.register(app, actions)

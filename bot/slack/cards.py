@@ -1,0 +1,189 @@
+"""The two messages that are edited in place: a run's and a review's. Pure: facts to blocks."""
+
+from collections.abc import Sequence
+
+from bot import answers
+from bot.slack import blocks
+from bot.slack.blocks import Block
+from bot.slack.facts import ReviewFacts, RunFacts
+from storage.records import Check, Decision, Event, Metric, Outcome, ReviewState, RunState, Verdict
+
+STATE_MARKS = {
+    RunState.QUEUED: "⏳",
+    RunState.ACTIVE: "⚙️",
+    RunState.SUCCEEDED: "✅",
+    RunState.FAILED: "❌",
+    RunState.CANCELLED: "⏹️",
+}
+REVIEW_MARKS = {
+    ReviewState.IN_REVIEW: "🔎",
+    ReviewState.APPROVED: "✅",
+    ReviewState.REJECTED: "⛔",
+    ReviewState.WITHDRAWN: "↩️",
+    ReviewState.EXPIRED: "⌛",
+}
+CHECK_MARKS = {
+    Outcome.PASS: "✓",
+    Outcome.WARN: "⚠",
+    Outcome.FAIL: "✗",
+    Outcome.NOT_RUN: "–",
+}
+
+
+def run_card(facts: RunFacts) -> Block:
+    """A run from queue to verdict, as `text` and `blocks`."""
+    run, spec = facts.run, facts.run.spec
+    headline = f"{STATE_MARKS[run.state]} *{answers.describe(spec)}*"
+    body = [blocks.section(f"{headline}\nRun `{run.id}` is *{run.state.value}*.")]
+    body.append(
+        blocks.fields(
+            [
+                ("Task", f"{spec.task.name} (version {spec.task.version})"),
+                ("Method", spec.method.value),
+                ("Base", spec.base.name if spec.base else "none"),
+                ("Asked by", run.requested_by),
+                ("Engine", facts.engine or "not chosen yet"),
+                ("Attempt", str(run.attempt) if run.attempt else "not started"),
+            ]
+        )
+    )
+    body += blocks.sections([*_progress(facts), *_results(facts), *_review_line(facts)])
+    body.append(blocks.actions(*_run_buttons(facts)))
+    return {"text": _run_text(facts), "blocks": body}
+
+
+def review_card(facts: ReviewFacts) -> Block:
+    """The evidence in one view, with what may be decided, as `text` and `blocks`."""
+    review, run = facts.review, facts.run
+    title = (
+        f"{REVIEW_MARKS[review.state]} Review `{review.id}` of run `{review.run_id}` is "
+        f"*{review.state.value.replace('_', ' ')}*."
+    )
+    body = [
+        blocks.section(f"{title}\n{answers.describe(run.run.spec)}"),
+        *blocks.sections(_evidence_lines(run)),
+        *blocks.sections([check_words(check) for check in run.checks] or ["No checks."]),
+        *blocks.sections([decision_words(decision) for decision in facts.decisions]),
+    ]
+    if facts.is_open:
+        body += [blocks.reason_field()]
+    body.append(blocks.actions(*_review_buttons(facts)))
+    body.append(blocks.context(_fine_print(facts)))
+    text = f"{title} {answers.describe(run.run.spec)}, asked for by {review.requested_by}."
+    return {"text": blocks.escape(text), "blocks": body}
+
+
+def check_words(check: Check) -> str:
+    """One check with its value and limit: `⚠ overfit_gap: warning, 0.072 (limit 0.050). …`."""
+    value = "" if check.value is None else f", {check.value:.3g}"
+    limit = "" if check.limit is None else f" (limit {check.limit:.3g})"
+    word = answers.WORDS[check.outcome]
+    return f"{CHECK_MARKS[check.outcome]} *{check.id}*: {word}{value}{limit}. {check.reason}"
+
+
+def decision_words(decision: Decision) -> str:
+    verb = "approved" if decision.verdict is Verdict.APPROVE else "rejected"
+    return f"*{decision.person}* {verb}: {decision.reason}"
+
+
+def progress_words(event: Event) -> str:
+    """What a live run does: a bar where the number of steps is known, and the last words."""
+    line = answers.progress_line(event)
+    if event.step is None or not event.steps:
+        return line
+    return f"`{blocks.bar(event.step / event.steps)}` {line}"
+
+
+# --- inside ---------------------------------------------------------------------------------------
+
+
+def _run_text(facts: RunFacts) -> str:
+    """The card in one line, for notifications and screen readers."""
+    run = facts.run
+    parts = [f"{run.id} is {run.state.value}: {answers.describe(run.spec)}"]
+    parts += [answers.progress_line(facts.progress)] if facts.progress else []
+    parts += [answers.metric_line(metric) for metric in _headline(facts)[:1]]
+    parts += [run.reason] if run.state is RunState.FAILED else []
+    return blocks.cap(blocks.escape("; ".join(parts)), blocks.TEXT_LIMIT)
+
+
+def _progress(facts: RunFacts) -> list[str]:
+    run = facts.run
+    lines = [f"Place {facts.place} in the queue."] if facts.place else []
+    lines += [progress_words(facts.progress)] if facts.progress else []
+    lines += ["It saves and ends."] if run.cancel_requested and not run.state.ended else []
+    lines += [run.reason] if run.state in {RunState.FAILED, RunState.CANCELLED} else []
+    return lines
+
+
+def _results(facts: RunFacts) -> list[str]:
+    if facts.summary is None:
+        return []
+    flagged = [c for c in facts.checks if c.outcome in {Outcome.WARN, Outcome.FAIL}]
+    not_run = [c.id for c in facts.checks if c.outcome is Outcome.NOT_RUN]
+    passed = [c.id for c in facts.checks if c.outcome is Outcome.PASS]
+    lines = _metric_lines(facts) + [check_words(check) for check in flagged]
+    lines += [f"✓ passed: {', '.join(passed)}"] if passed else []
+    lines += [f"– not run: {', '.join(not_run)}"] if not_run else []
+    return lines
+
+
+def _review_line(facts: RunFacts) -> list[str]:
+    review = facts.review
+    return [f"Review: *{review.state.value.replace('_', ' ')}*."] if review else []
+
+
+def _metric_lines(facts: RunFacts) -> list[str]:
+    lines = [answers.metric_line(metric) for metric in _headline(facts)]
+    if facts.standing:
+        lines.append(f"Against the best baseline: {answers.difference_words(facts.standing)}.")
+    return [f"*{lines[0]}*", *lines[1:]] if lines else ["No numbers."]
+
+
+def _headline(facts: RunFacts) -> Sequence[Metric]:
+    return answers.headline(facts.run.spec, facts.metrics)
+
+
+def _run_buttons(facts: RunFacts) -> list[Block]:
+    run = facts.run
+    page = blocks.link("Run's page", f"{facts.board_url}/run?run_id={run.id}", 1)
+    board = blocks.link("Board", f"{facts.board_url}/?task={run.spec.task.name}", 2)
+    if run.state.ended or run.cancel_requested:
+        return [page, board]
+    question = "The run saves what it has and ends."
+    return [blocks.button("Cancel", blocks.CANCEL_RUN, run.id, "danger", question), page, board]
+
+
+def _review_buttons(facts: ReviewFacts) -> list[Block]:
+    url = f"{facts.run.board_url}/review?review_id={facts.review.id}"
+    page = blocks.link("Evidence", url, 1)
+    if not facts.is_open:
+        return [page]
+    return [
+        blocks.button("Approve", blocks.APPROVE, facts.review.id, "primary"),
+        blocks.button("Reject", blocks.REJECT, facts.review.id, "danger"),
+        page,
+    ]
+
+
+def _evidence_lines(facts: RunFacts) -> list[str]:
+    lines = _metric_lines(facts)
+    summary = facts.summary
+    if summary is None:
+        return [*lines, "The evidence cannot be read."]
+    rows = ", ".join(f"{split} {count:,}" for split, count in summary.rows.items())
+    lines.append(f"Data `{summary.dataset_digest[:12]}`: {rows} rows.")
+    if summary.base:
+        lines.append(f"Base {summary.base.name}, weights `{summary.base.weights_sha256[:12]}`.")
+    seconds = answers.total_seconds(summary)
+    return [*lines, f"{answers.engine_line(summary)} {seconds:,.0f} s in all."]
+
+
+def _fine_print(facts: ReviewFacts) -> str:
+    review = facts.review
+    approvals = sum(d.verdict is Verdict.APPROVE for d in facts.decisions)
+    return (
+        f"Submitted by {review.requested_by}; {approvals} of {review.approvals_needed} approvals. "
+        f"Evidence `{review.evidence_digest[:12]}`. "
+        f"Head of the decision chain `{facts.head[:12]}`."
+    )

@@ -1,0 +1,100 @@
+"""What a card shows, read from where it stands: ledger, run folder, published board."""
+
+from dataclasses import dataclass
+
+from bot import answers
+from bot.actions import Actions
+from storage import published, reviews
+from storage.errors import CorruptFolder
+from storage.records import (
+    Check,
+    Decision,
+    Event,
+    EvidenceSummary,
+    Metric,
+    Review,
+    ReviewState,
+    Run,
+    RunState,
+    Standing,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """Everything a run's card shows."""
+
+    run: Run
+    place: int | None
+    progress: Event | None
+    engine: str
+    summary: EvidenceSummary | None
+    metrics: tuple[Metric, ...]
+    checks: tuple[Check, ...]
+    standing: Standing | None
+    review: Review | None
+    board_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewFacts:
+    """Everything a review's card shows."""
+
+    review: Review
+    run: RunFacts
+    decisions: tuple[Decision, ...]
+    head: str
+
+    @property
+    def is_open(self) -> bool:
+        return self.review.state is ReviewState.IN_REVIEW
+
+
+def run_facts(actions: Actions, run_id: str) -> RunFacts:
+    """A run as it is now."""
+    run = actions.ledger.run(run_id)
+    folder = actions.home.run(run_id)
+    events = folder.events(run.attempt).events if run.attempt else ()
+    steps = [event for event in events if event.kind != "engine"]
+    summary = _evidence(actions, run)
+    standing = published.standing_of(actions.home.board, run_id)
+    found = reviews.reviews(actions.ledger, run_id)
+    return RunFacts(
+        run=run,
+        place=actions.ledger.queue_place(run_id),
+        progress=steps[-1] if steps and run.state is RunState.ACTIVE else None,
+        engine=_engine(events, summary),
+        summary=summary,
+        metrics=folder.metrics() if summary else (),
+        checks=standing.checks if standing else folder.checks() if summary else (),
+        standing=standing,
+        review=found[0] if found else None,
+        board_url=actions.settings.leaderboard.url.rstrip("/"),
+    )
+
+
+def review_facts(actions: Actions, review_id: str) -> ReviewFacts:
+    """A review as it is now."""
+    review = reviews.get(actions.ledger, review_id)
+    return ReviewFacts(
+        review=review,
+        run=run_facts(actions, review.run_id),
+        decisions=reviews.decisions(actions.ledger, review_id),
+        head=reviews.head(actions.ledger),
+    )
+
+
+def _evidence(actions: Actions, run: Run) -> EvidenceSummary | None:
+    """None where there is none that can be read; a broken folder must not silence the run."""
+    folder = actions.home.run(run.id)
+    try:
+        return folder.summary() if folder.has_evidence else None
+    except CorruptFolder:
+        return None
+
+
+def _engine(events: tuple[Event, ...], summary: EvidenceSummary | None) -> str:
+    if summary:
+        return answers.engine_line(summary)
+    chosen = [event.message for event in events if event.kind == "engine"]
+    return chosen[-1] if chosen else ""

@@ -1,0 +1,204 @@
+"""The one that speaks: takes rows out of the outbox and puts them into Slack, at Slack's pace.
+
+One thread of one process at a time: it holds `locks/publisher.lock`. It can be killed anywhere:
+
+- A row is taken (its `tries` counted) before anything is sent and marked as sent after. One found
+  with `tries` may have been posted, so it is looked for by its key before it is posted again.
+- Cards are drawn from the state of the moment they are sent, never from the row: whatever the
+  order, the last one shows the truth. Any number of changes is one update.
+- Posts and updates wait a second in each channel, longer where Slack says so. What only one person
+  sees is not held up.
+
+It also watches what there is to tell: runs that changed (`Relay`), and boards that were published.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from bot.actions import Actions
+from bot.hosts import locks
+from bot.hosts.relay import Relay
+from bot.slack import blocks, cards, facts
+from bot.slack.board_watch import BoardWatch
+from bot.slack.posts import Gone, NeverSaid, Posts, TryLater
+from bot.slack.run_listener import SlackRunListener
+from bot.slack.speech import Target
+from storage import outbox
+from storage.errors import TuneboardError
+from storage.outbox import MessageRef, Outgoing
+from storage.records import digest_of, now
+
+log = logging.getLogger(__name__)
+
+KINDS = ("run_card", "review_card", "milestone", "say")
+POLL_S = 0.1
+POST_EVERY_S, UPDATE_EVERY_S = 1.05, 1.2
+"""Slack takes one post a second in a channel, and fifty updates a minute."""
+MOST_TRIES = 200
+
+
+class Publisher:
+    """Speaks in one channel, and to whoever asked."""
+
+    def __init__(self, actions: Actions, posts: Posts) -> None:
+        self._actions = actions
+        self._ledger = actions.ledger
+        self._posts = posts
+        self._channel = actions.settings.slack.channel or ""
+        self._relay = Relay(actions.ledger, actions.home, SlackRunListener(actions))
+        self._boards = BoardWatch(actions.ledger, actions.home)
+        self._free_at: dict[str, float] = {}
+        self._shown: dict[str, str] = {}
+        self._lock: int | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="publisher", daemon=True)
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the call under way and end."""
+        self._stop.set()
+        self._thread.join()
+
+    def tick(self) -> None:
+        """Say everything that may be said now."""
+        self._relay.tick()
+        self._boards.tick()
+        for row in outbox.pending(self._ledger, limit=1000, kinds=KINDS):
+            if self._stop.is_set():
+                return
+            lane = self._lane(row)
+            if time.monotonic() >= self._free_at.get(lane, 0.0):
+                self._say(row, lane)
+
+    # --- one row --------------------------------------------------------------------------------
+
+    def _say(self, row: Outgoing, lane: str) -> None:
+        outbox.take(self._ledger, row.id)
+        try:
+            ref = self._sayers[row.kind](self, row)
+        except TryLater as later:
+            self._put_back(row, lane, later)
+        except Gone:
+            self._post_anew(row)
+        except (NeverSaid, TuneboardError) as error:
+            log.error("%s of %s is never said: %s", row.kind, row.subject, error)
+            outbox.give_up(self._ledger, row.id, str(error))
+        else:
+            outbox.mark_sent(self._ledger, row.id, ref)
+            self._hold(lane, UPDATE_EVERY_S if lane.startswith("update") else POST_EVERY_S)
+
+    def _say_run_card(self, row: Outgoing) -> MessageRef | None:
+        return self._show(row, cards.run_card(facts.run_facts(self._actions, row.subject)))
+
+    def _say_review_card(self, row: Outgoing) -> MessageRef | None:
+        return self._show(row, cards.review_card(facts.review_facts(self._actions, row.subject)))
+
+    def _say_milestone(self, row: Outgoing) -> MessageRef | None:
+        card = outbox.message_of(self._ledger, row.subject, self._channel)
+        if card is None:
+            raise TryLater("the run's card is not posted yet", 5)
+        message = blocks.note_message(str(row.payload["text"]))
+        key, since = row.dedupe_key, _since(row)
+        self._posts.post(message, self._channel, key, thread_ts=card.ts, since=since)
+        return None
+
+    def _say_words(self, row: Outgoing) -> MessageRef | None:
+        target = Target.model_validate(row.payload["target"])
+        self._posts.tell(row.payload["message"], target, row.dedupe_key, _since(row))
+        return None
+
+    _sayers = {  # noqa: RUF012  a table, never changed
+        "run_card": _say_run_card,
+        "review_card": _say_review_card,
+        "milestone": _say_milestone,
+        "say": _say_words,
+    }
+
+    def _show(self, row: Outgoing, message: blocks.Block) -> MessageRef | None:
+        """Post a card, or edit the one that is there unless it shows the same already."""
+        if not self._channel:
+            raise NeverSaid("no channel is set: [slack] channel in tuneboard.toml")
+        card = outbox.message_of(self._ledger, row.subject, self._channel)
+        looks = digest_of(message)
+        if card is None:
+            _, ts = self._posts.post(message, self._channel, row.subject, since=_since(row))
+            card = MessageRef(subject=row.subject, channel=self._channel, ts=ts)
+            if row.tries == 0:
+                self._shown[row.subject] = looks
+                return card
+        if self._shown.get(row.subject) != looks:
+            self._posts.update(message, self._channel, card.ts)
+            self._shown[row.subject] = looks
+        return card
+
+    def _post_anew(self, row: Outgoing) -> None:
+        """Somebody deleted the card: the next try posts another."""
+        ref = MessageRef(subject=row.subject, channel=self._channel, ts="")
+        outbox.forget_message(self._ledger, ref)
+        outbox.put_back(self._ledger, row, now(), "deleted")
+
+    def _put_back(self, row: Outgoing, lane: str, later: TryLater) -> None:
+        if row.tries >= MOST_TRIES:
+            log.error("%s of %s is given up: %s", row.kind, row.subject, later)
+            outbox.give_up(self._ledger, row.id, str(later))
+            return
+        log.info("%s of %s waits %.0f s: %s", row.kind, row.subject, later.after_s, later)
+        if later.rate_limited:
+            self._hold(lane, later.after_s)
+        until = now() + timedelta(seconds=later.after_s)
+        outbox.put_back(self._ledger, row, until, str(later))
+
+    # --- pace -----------------------------------------------------------------------------------
+
+    def _lane(self, row: Outgoing) -> str:
+        """What a row has to wait behind. An update need not wait behind posts, nor a whisper."""
+        if row.kind == "say":
+            target = Target.model_validate(row.payload["target"])
+            return "" if target.private or not target.channel else f"post {target.channel}"
+        is_card = row.kind != "milestone"
+        if is_card and outbox.message_of(self._ledger, row.subject, self._channel):
+            return f"update {self._channel}"
+        return f"post {self._channel}"
+
+    def _hold(self, lane: str, seconds: float) -> None:
+        if lane or seconds > POST_EVERY_S:
+            self._free_at[lane] = time.monotonic() + seconds
+
+    # --- the thread -----------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        lock_file = self._actions.home.locks / "publisher.lock"
+        try:
+            while not self._stop.is_set():
+                if self._lock is None:
+                    self._lock = locks.take(lock_file)
+                if self._lock is not None:
+                    self._carefully(self.tick)
+                self._stop.wait(POLL_S)
+        finally:
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
+
+    def _carefully(self, work: Callable[[], None]) -> None:
+        """The outermost loop: what goes wrong is recorded, and the next tick comes."""
+        try:
+            work()
+        except Exception:
+            log.exception("the publisher goes on")
+            self._stop.wait(1.0)
+
+
+def _since(row: Outgoing) -> datetime | None:
+    """When to look from, for a row that may have been said; None for a first try."""
+    return row.created_at if row.tries else None

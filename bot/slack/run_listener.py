@@ -1,0 +1,78 @@
+"""Turns what changed about runs into things to say: its card, and milestones in its thread."""
+
+from bot import answers
+from bot.actions import Actions
+from bot.slack import facts
+from bot.slack.cards import check_words
+from storage import outbox
+from storage.records import Outcome, Run, RunState, Transition
+
+
+class SlackRunListener:
+    """Hears which runs changed. May hear of a thing twice: every milestone has a key of its own."""
+
+    def __init__(self, actions: Actions) -> None:
+        self._actions = actions
+        self._engines_told: set[tuple[str, int]] = set()
+
+    def run_changed(self, run_id: str) -> None:
+        """Have the card drawn anew, and new milestones told."""
+        ledger = self._actions.ledger
+        run = ledger.run(run_id)
+        told = [
+            (f"{run_id}:{step.id}", words)
+            for step in ledger.transitions(run_id)
+            if step.kind == "run" and (words := self._words(run, step))
+        ]
+        told += self._engine(run)
+        with ledger.write() as db:
+            outbox.enqueue(
+                db,
+                "run_card",
+                channel="",
+                subject=run_id,
+                payload={},
+                coalesce_key=f"run_card:{run_id}",
+            )
+            for key, words in told:
+                outbox.enqueue(
+                    db,
+                    "milestone",
+                    channel="",
+                    subject=run_id,
+                    payload={"text": words},
+                    dedupe_key=f"milestone:{key}",
+                )
+
+    def _words(self, run: Run, step: Transition) -> str:
+        """What is said of a step; nothing of the request itself, which the card shows."""
+        match step.after:
+            case RunState.ACTIVE:
+                return f"Started ({step.reason})."
+            case RunState.SUCCEEDED:
+                return self._success(run)
+            case RunState.FAILED:
+                return f"Failed: {step.reason}"
+            case RunState.CANCELLED:
+                return f"Cancelled: {step.reason}" if step.reason else "Cancelled."
+            case RunState.QUEUED if step.before:
+                return f"Waiting again: {step.reason}"
+        return ""
+
+    def _success(self, run: Run) -> str:
+        found = facts.run_facts(self._actions, run.id)
+        lines = [answers.metric_line(m) for m in answers.headline(run.spec, found.metrics)[:2]]
+        flags = [c for c in found.checks if c.outcome in {Outcome.WARN, Outcome.FAIL}]
+        return "\n".join(["Finished.", *lines, *(check_words(check) for check in flags)])
+
+    def _engine(self, run: Run) -> list[tuple[str, str]]:
+        """Which engine was chosen, and why, once an attempt."""
+        mark = (run.id, run.attempt)
+        if not run.attempt or mark in self._engines_told:
+            return []
+        events = self._actions.home.run(run.id).events(run.attempt).events
+        chosen = [event.message for event in events if event.kind == "engine"]
+        if run.state.ended or chosen:
+            self._engines_told.add(mark)
+        key = f"{run.id}:engine:{run.attempt}"
+        return [(key, f"Engine: {chosen[0]}")] if chosen else []

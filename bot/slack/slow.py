@@ -1,0 +1,79 @@
+"""Works on what was put off: requests that read a task's data. One thread, one at a time."""
+
+import logging
+import secrets
+import threading
+
+from bot.access import Caller
+from bot.actions import Actions
+from bot.replies import Reply
+from bot.slack import blocks, speech
+from bot.slack.speech import Target
+from storage import outbox
+from storage.errors import UserError
+from storage.outbox import Outgoing
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.2
+
+
+class SlowWorker:
+    """Takes slow requests out of the outbox and puts their answers in.
+
+    A request that was cut off is worked on again: asking twice changes nothing.
+    """
+
+    def __init__(self, actions: Actions) -> None:
+        self._actions = actions
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="slow", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask for the end. What is under way is begun again by the next start."""
+        self._stop.set()
+        self._thread.join(timeout=2)
+
+    def tick(self) -> None:
+        """Work on everything that waits."""
+        for row in outbox.pending(self._actions.ledger, kinds=("slow",)):
+            if self._stop.is_set():
+                return
+            self._answer(row)
+
+    def _answer(self, row: Outgoing) -> None:
+        asked = row.payload
+        key, channel = str(asked["key"]), str(asked["channel"])
+        reply = self._reply(asked["line"], asked["identity"], channel, key)
+        target = Target(
+            user=asked["identity"],
+            channel=channel,
+            response_url=asked["reply_to"],
+            private=not channel.startswith("D"),
+        )
+        message = blocks.reply_message(reply)
+        speech.say(self._actions.ledger, message, target, f"slow:{key}")
+        outbox.mark_sent(self._actions.ledger, row.id)
+
+    def _reply(self, line: str, identity: str, channel: str, key: str) -> Reply:
+        person = self._actions.settings.person_of_slack(identity)
+        try:
+            return self._actions.handle_slow(line, Caller(person, "slack", identity, channel), key)
+        except UserError as error:
+            return Reply(str(error))
+        except Exception:
+            reference = secrets.token_hex(4)
+            log.exception("%s", reference)
+            return Reply(f"Something is broken on our side. Reference {reference}.")
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.tick()
+            except Exception:
+                log.exception("the work on slow requests goes on")
+                self._stop.wait(1.0)
+            self._stop.wait(POLL_S)

@@ -1,0 +1,92 @@
+"""Bolt over Socket Mode, with one thing added: what waited too long takes no effect.
+
+Slack gives up on an envelope after 3 s and tells the person that it failed. Work that began later
+would be a ghost: done, while the person believes it was not and asks again. So the moment each
+envelope came in is noted, and one that waited for longer than `PATIENCE_S` is dropped unanswered.
+
+The app runs listeners in the thread that took the envelope (`process_before_response`): there is no
+second queue behind this one, and the acknowledgement follows the commit.
+"""
+
+import json
+import logging
+import time
+from typing import Any
+
+from slack_bolt import App, BoltRequest
+from slack_bolt.adapter.socket_mode.internals import build_headers, send_response
+from slack_sdk import WebClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.websocket_client import SocketModeClient
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 2.0
+"""How old an envelope may be when its listener starts; the rest of Slack's 3 s is for the work."""
+PING_EVERY_S = 5.0
+"""How soon a dead connection is noticed."""
+THREADS = 8
+
+
+class _Client(SocketModeClient):
+    """Notes when each envelope came in, before it queues for a thread."""
+
+    def __init__(self, app_token: str, web_client: WebClient) -> None:
+        self.came_in: dict[str, float] = {}
+        super().__init__(
+            app_token, log, web_client, ping_interval=PING_EVERY_S, concurrency=THREADS
+        )
+
+    def enqueue_message(self, message: str) -> None:
+        envelope_id = _envelope_id(message)
+        if envelope_id:
+            self.came_in[envelope_id] = time.monotonic()
+        super().enqueue_message(message)
+
+
+class Socket:
+    """The connection between Slack and the app."""
+
+    def __init__(self, app: App, app_token: str) -> None:
+        self._app = app
+        self._client = _Client(app_token, app.client)
+        self._client.socket_mode_request_listeners.append(self._handle)
+
+    @property
+    def is_connected(self) -> bool:
+        return bool(self._client.is_connected())
+
+    def connect(self) -> None:
+        """Open the connection; from here on it comes back by itself."""
+        self._client.connect()
+
+    def close(self) -> None:
+        """Take in nothing more, finish what was begun, and disconnect."""
+        client = self._client
+        client.auto_reconnect_enabled = False
+        session = client.current_session
+        if session and session.sock:
+            session.on_error = None  # the end is meant
+            session.sock.abort()  # websocket-client 1.9: its reader sleeps on for up to 10 s
+        until = time.monotonic() + 1
+        while client.is_connected() and time.monotonic() < until:
+            time.sleep(0.01)
+        client.close()
+
+    def _handle(self, client: Any, request: SocketModeRequest) -> None:
+        began = time.monotonic()
+        came_in = self._client.came_in.pop(request.envelope_id, began)
+        if began - came_in > PATIENCE_S:
+            log.warning("%s waited %.1f s and was dropped", request.type, began - came_in)
+            return
+        bolt_request = BoltRequest(
+            mode="socket_mode", body=request.payload, headers=build_headers(request)
+        )
+        send_response(client, request, self._app.dispatch(bolt_request), time.time())
+
+
+def _envelope_id(message: str) -> str | None:
+    if not message.startswith("{"):
+        return None
+    found = json.loads(message).get("envelope_id")
+    return str(found) if found else None

@@ -1,0 +1,37 @@
+"""Things to say to one person or in one place: rows of the outbox, ready to be posted."""
+
+from typing import Any
+
+from bot.slack.blocks import Block
+from storage import outbox
+from storage.ledger import Ledger
+from storage.records import Record
+
+
+class Target(Record):
+    """To whom something is said.
+
+    Attributes:
+        private: Only `user` sees it.
+        response_url: Slack's own way back to an interaction, used first where there is one.
+    """
+
+    user: str
+    channel: str = ""
+    thread_ts: str = ""
+    response_url: str = ""
+    private: bool = True
+
+
+def say(ledger: Ledger, message: Block, target: Target, key: str) -> None:
+    """Have something said, once for a key."""
+    payload: dict[str, Any] = {"message": message, "target": target.model_dump()}
+    with ledger.write() as db:
+        outbox.enqueue(
+            db,
+            "say",
+            channel=target.channel,
+            subject=target.user,
+            payload=payload,
+            dedupe_key=f"say:{key}",
+        )
