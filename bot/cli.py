@@ -56,7 +56,7 @@ def _answer(options: argparse.Namespace) -> Reply:
         return _help(command)
     home = home_from(options.home)
     if words[0] == "demo":
-        return terminal.demo(home, leave=options.exit)
+        return terminal.demo(home, leave=options.exit, as_json=options.json)
     settings = load_settings(home)
     home.create()
     ledger = Ledger.open(home.ledger_file)

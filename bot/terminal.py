@@ -132,11 +132,11 @@ def _rebuild(actions: Actions) -> Reply:
     return Reply(f"The board was rebuilt: {listed}.", data={"boards": boards})
 
 
-def demo(home: Home, *, leave: bool) -> Reply:
+def demo(home: Home, *, leave: bool, as_json: bool) -> Reply:
     """Play the story of the demo; it brings people, settings and data of its own."""
     from bot.demo.story import play  # only here: it brings the local Slack with it
 
-    return play(home, leave=leave)
+    return play(home, sys.stderr if as_json else sys.stdout, leave=leave)
 
 
 VERBS = {

@@ -6,20 +6,21 @@ again, and the story ends the same.
 """
 
 import hashlib
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TextIO
 
 from bot.demo.messages import PLANTED
 from bot.demo.stage import Stage, is_up, set_stage
 from bot.replies import Reply, table
+from bot.slack import blocks
 from bot.workspace.driver import DriverError, User, shown
 from bot.workspace.state import Delivery, Message
 from storage import published, reviews
 from storage.home import Home
-from storage.records import Outcome, Run, RunState, Standing
+from storage.records import Outcome, ReviewState, Run, RunState, Standing
 
 RUNS = {
     "majority": "run task=support method=majority",
@@ -28,8 +29,10 @@ RUNS = {
     "lora": "run task=support method=lora base=minilm epochs=2",
 }
 REASON = "clearly above the best baseline on the same rows, and no check failed"
-APPROVE_ACTION = "approve"
+
 RUN_PATIENCE_S = 900.0
+TELL_EVERY_S = 6.0
+MOST_LINES = 14
 
 
 class StoryBroken(Exception):
@@ -41,6 +44,7 @@ class Scene:
     """The stage, what was found so far, and how each step went."""
 
     stage: Stage
+    out: TextIO
     runs: dict[str, str] = field(default_factory=dict)
     review_id: str = ""
     told: list[tuple[str, str, str]] = field(default_factory=list)
@@ -48,9 +52,17 @@ class Scene:
     def user(self, name: str) -> User:
         return self.stage.workspace.user(name)
 
+    def say(self, who: str, text: str) -> None:
+        """Print one turn of the conversation, as it happens."""
+        plain = text.replace("*", "").replace("`", "").strip()
+        lines = [line for line in plain.splitlines() if line.strip()]
+        lines = lines[:MOST_LINES] + (["…"] if len(lines) > MOST_LINES else [])
+        self.out.write(f"{who:>10}  " + f"\n{'':12}".join(lines) + "\n")
+        self.out.flush()
+
     def ask(self, name: str, line: str, expect: str, key: str = "") -> str:
         """Let somebody type a command; what they see in answer, which must hold `expect`."""
-        say(name, f"/tune {line}")
+        self.say(name, f"/tune {line}")
         before = {message.ts for message in self.user(name).sees()}
         self.user(name).run(f"/tune {line}", trigger_id=key)
         try:
@@ -60,24 +72,27 @@ class Scene:
         except DriverError as error:
             last = [shown(m) for m in self.user(name).sees() if m.ts not in before][-1:]
             raise StoryBroken(f"{error}; the last answer was {last}") from error
-        answer = shown(seen)
-        say("tuneboard", answer)
-        return answer
+        self.say("tuneboard", _words(seen))
+        return shown(seen)
 
     def _new(self, name: str, before: set[str], expect: str) -> Message | None:
         fresh = [m for m in self.user(name).sees() if m.ts not in before]
         return next((m for m in fresh if expect in shown(m)), None)
 
 
-def play(home: Home, *, leave: bool) -> Reply:
+def play(home: Home, out: TextIO, *, leave: bool) -> Reply:
     """Play the story; then leave everything running until Ctrl-C, or end.
+
+    Args:
+        out: Where the conversation is printed.
+        leave: End when the story ends.
 
     Returns:
         A table of the steps; the exit code is 0 only if every step held.
     """
     started = time.monotonic()
     with set_stage(home) as stage:
-        scene = Scene(stage)
+        scene = Scene(stage, out)
         held = all(_play_step(scene, name, step) for name, step in STEPS.items())
         seconds = time.monotonic() - started
         reply = _ending(scene, held, seconds)
@@ -88,22 +103,13 @@ def play(home: Home, *, leave: bool) -> Reply:
 
 def _play_step(scene: Scene, name: str, step: Callable[[Scene], str]) -> bool:
     """Whether a step held; after one that did not, the others are not played."""
-    sys.stdout.write(f"\n── {name}\n")
+    scene.out.write(f"\n── {name}\n")
     try:
         scene.told.append((name, "held", step(scene)))
     except (StoryBroken, DriverError) as error:
         scene.told.append((name, "BROKEN", str(error)))
         return False
     return True
-
-
-def say(who: str, text: str) -> None:
-    """One line of the conversation, as it happens."""
-    plain = text.replace("*", "").replace("`", "").strip()
-    lines = [line for line in plain.splitlines() if line.strip()]
-    shown_lines = lines[:12] + (["…"] if len(lines) > 12 else [])
-    sys.stdout.write(f"{who:>10}  " + f"\n{'':12}".join(shown_lines) + "\n")
-    sys.stdout.flush()
 
 
 # --- the steps ------------------------------------------------------------------------------------
@@ -181,7 +187,9 @@ def _submit(scene: Scene) -> str:
     found = reviews.reviews(scene.stage.ledger, run_id)
     _require(bool(found), "there is no review")
     scene.review_id = found[0].id
-    scene.stage.workspace.channel(_channel(scene)).wait_for(scene.review_id, 30)
+    if found[0].state is ReviewState.IN_REVIEW:
+        card = scene.stage.workspace.channel(_channel(scene)).wait_for(scene.review_id, 30)
+        scene.say("#" + _channel(scene), _words(card))
     return f"review {scene.review_id}"
 
 
@@ -196,18 +204,18 @@ def _own_approval(scene: Scene) -> str:
 
 
 def _approve(scene: Scene) -> str:
-    card = scene.stage.workspace.channel(_channel(scene)).wait_for(scene.review_id, 30)
     review = reviews.get(scene.stage.ledger, scene.review_id)
-    if review.state.value == "in_review":
-        say("reva", f"[Approve] {REASON}")
-        scene.user("reva").click(card, APPROVE_ACTION, reason=REASON)
-        scene.user("reva").click(card, APPROVE_ACTION, reason=REASON, version=0)
+    if review.state is ReviewState.IN_REVIEW:
+        card = scene.stage.workspace.channel(_channel(scene)).wait_for(scene.review_id, 30)
+        scene.say("reva", f"[Approve] {REASON}")
+        scene.user("reva").click(card, blocks.APPROVE, reason=REASON)
+        scene.user("reva").click(card, blocks.APPROVE, reason=REASON, version=0)
     else:
         scene.ask("reva", f"approve {scene.review_id} {REASON}", "nothing was done twice")
     decided = reviews.decisions(scene.stage.ledger, scene.review_id)
     _require(len(decided) == 1, f"{len(decided)} decisions after two clicks")
-    answer = scene.stage.workspace.channel(_channel(scene)).wait_for("pproved", 30)
-    say("tuneboard", shown(answer))
+    if review.state is ReviewState.IN_REVIEW:
+        _show_decided(scene, card)
     return "approved by reva, once"
 
 
@@ -242,18 +250,25 @@ STEPS: dict[str, Callable[[Scene], str]] = {
 
 
 class _ProgressTeller:
-    """Prints a run's message in the channel when it has changed."""
+    """Prints a run's message in the channel now and then, and at its end."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._told: dict[str, str] = {}
+        self._told_at: dict[str, float] = {}
 
     def tell(self) -> None:
-        for message in self._scene.stage.workspace.channel(_channel(self._scene)).messages():
-            name = next((n for n, i in self._scene.runs.items() if i in shown(message)), None)
-            if name and not message.thread_ts and self._told.get(name) != message.text:
-                self._told[name] = message.text
-                say("#" + _channel(self._scene), message.text)
+        channel = _channel(self._scene)
+        for message in self._scene.stage.workspace.channel(channel).messages():
+            name = next((n for n, i in self._scene.runs.items() if i in message.text), None)
+            if name and not message.thread_ts and self._is_news(name, message.text):
+                self._told[name], self._told_at[name] = message.text, time.monotonic()
+                self._scene.say(f"#{channel}", message.text)
+
+    def _is_news(self, name: str, text: str) -> bool:
+        ended = " is succeeded" in text or " is failed" in text
+        due = time.monotonic() - self._told_at.get(name, 0) > TELL_EVERY_S
+        return text != self._told.get(name) and (due or ended)
 
 
 def _ending(scene: Scene, held: bool, seconds: float) -> Reply:
@@ -285,7 +300,7 @@ def _ending(scene: Scene, held: bool, seconds: float) -> Reply:
 
 def _stay(scene: Scene, reply: Reply) -> None:
     stage = scene.stage
-    sys.stdout.write(
+    scene.out.write(
         f"{reply.text.strip()}\n\n"
         f"Leaderboard   {stage.leaderboard}/?task=support\n"
         f"A run's page  {stage.leaderboard}/run?run_id={scene.runs['lora']}\n"
@@ -293,11 +308,29 @@ def _stay(scene: Scene, reply: Reply) -> None:
         f"Terminal      tuneboard --home {stage.home.path} top support\n\n"
         "Bot and leaderboard go on running. Ctrl-C ends them.\n"
     )
-    sys.stdout.flush()
+    scene.out.flush()
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
-        sys.stdout.write("\n")
+        scene.out.write("\n")
+
+
+def _show_decided(scene: Scene, card: Message) -> None:
+    """The card as it is once everybody can see who decided."""
+    place = scene.stage.workspace.channel(card_channel := _channel(scene))
+    scene.stage.workspace.wait_for(
+        lambda: "reva approved" in _plain(place.again(card)), "the card to say who approved", 30
+    )
+    scene.say("#" + card_channel, _words(place.again(card)))
+
+
+def _plain(message: Message) -> str:
+    return shown(message).replace("*", "")
+
+
+def _words(message: Message) -> str:
+    """What a person sees of a message: its blocks, or its text where it has none."""
+    return shown(message).removeprefix(message.text).strip() or message.text
 
 
 def _require(holds: bool, otherwise: str) -> None:
