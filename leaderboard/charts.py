@@ -78,9 +78,11 @@ def confusion(rows: Sequence[Confusion], labels: Sequence[str]) -> Any:
         for gold in labels
         for predicted in labels
     ]
+    every = alt.Axis(labelOverlap=len(labels) > _SHOWN_LABELS)
+    across = alt.Axis(labelAngle=-40, labelOverlap=len(labels) > _SHOWN_LABELS)
     base = alt.Chart(pd.DataFrame(cells)).encode(
-        x=alt.X("predicted:N", title="predicted", sort=list(labels), axis=alt.Axis(labelAngle=-40)),
-        y=alt.Y("true:N", title="true", sort=list(labels)),
+        x=alt.X("predicted:N", title="predicted", sort=list(labels), axis=across),
+        y=alt.Y("true:N", title="true", sort=list(labels), axis=every),
         tooltip=["true:N", "predicted:N", "rows:Q", alt.Tooltip("share:Q", format=".1%")],
     )
     shade = base.mark_rect().encode(
