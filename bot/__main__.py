@@ -24,6 +24,7 @@ from bot.actions import Actions
 from bot.hosts.work import Worker
 from bot.settings import Secrets, home_from, load_settings
 from bot.slack.app import build_app, build_client
+from bot.slack.deadline import PunctualLedger
 from bot.slack.posts import Posts
 from bot.slack.publisher import Publisher
 from bot.slack.redaction import configure_logging
@@ -31,7 +32,6 @@ from bot.slack.slow import SlowWorker
 from bot.slack.socket import Socket
 from storage.errors import BadInput, UserError
 from storage.home import Home
-from storage.ledger import Ledger
 from storage.run_folder import write_whole
 
 log = logging.getLogger("bot")
@@ -72,7 +72,7 @@ def _run(home: Home, stop: threading.Event, *, works: bool) -> None:
     settings = load_settings(home)
     bot_token, app_token = _tokens()
     home.create()
-    ledger = Ledger.open(home.ledger_file)
+    ledger = PunctualLedger.open(home.ledger_file)
     actions = Actions(ledger, home, settings)
     client = build_client(settings, bot_token)
     with ExitStack() as stack:

@@ -17,6 +17,7 @@ from slack_sdk import WebClient
 from bot.actions import Actions
 from bot.settings import Settings
 from bot.slack import blocks, listeners, speech
+from bot.slack.deadline import TooLate
 from bot.slack.listeners.origin import is_command, key_of, target_of
 from storage.errors import UserError
 
@@ -69,6 +70,8 @@ def _only_team(team: str) -> Callable[..., BoltResponse | None]:
 
 def _answer_error(actions: Actions) -> Callable[..., BoltResponse]:
     def answer_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
+        if isinstance(error, TooLate):
+            return BoltResponse(status=503, body="")  # no acknowledgement: Slack tells the person
         text = _words(error)
         if is_command(body):
             return _answer(text)

@@ -35,7 +35,7 @@ from storage.records import digest_of, now
 log = logging.getLogger(__name__)
 
 KINDS = ("run_card", "review_card", "milestone", "say")
-POLL_S = 0.1
+POLL_S = 0.2
 POST_EVERY_S, UPDATE_EVERY_S = 1.05, 1.2
 """Slack takes one post a second in a channel, and fifty updates a minute."""
 MOST_TRIES = 200

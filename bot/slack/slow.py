@@ -15,7 +15,7 @@ from storage.outbox import Outgoing
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.2
+POLL_S = 0.5
 
 
 class SlowWorker:

@@ -18,18 +18,21 @@ from slack_bolt.adapter.socket_mode.internals import build_headers, send_respons
 from slack_sdk import WebClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
+from websocket import WebSocketApp
+
+from bot.slack.deadline import deadline
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 2.0
-"""How old an envelope may be when its listener starts; the rest of Slack's 3 s is for the work."""
+PATIENCE_S, DEADLINE_S = 2.0, 2.6
+"""How old an envelope may be when its listener starts, and when it writes; Slack waits for 3 s."""
 PING_EVERY_S = 5.0
 """How soon a dead connection is noticed."""
 THREADS = 8
 
 
 class _Client(SocketModeClient):
-    """Notes when each envelope came in, before it queues for a thread."""
+    """Notes when each envelope came in, and leaves an old session at once for a new one."""
 
     def __init__(self, app_token: str, web_client: WebClient) -> None:
         self.came_in: dict[str, float] = {}
@@ -42,6 +45,17 @@ class _Client(SocketModeClient):
         if envelope_id:
             self.came_in[envelope_id] = time.monotonic()
         super().enqueue_message(message)
+
+    def connect(self) -> None:
+        """Open a session in place of the old one, of which its reader must hear first."""
+        old, self.current_session = self.current_session, None
+        _end(old)
+        super().connect()
+
+    def close(self) -> None:
+        self.auto_reconnect_enabled = False
+        _end(self.current_session)
+        super().close()
 
 
 class Socket:
@@ -62,16 +76,7 @@ class Socket:
 
     def close(self) -> None:
         """Take in nothing more, finish what was begun, and disconnect."""
-        client = self._client
-        client.auto_reconnect_enabled = False
-        session = client.current_session
-        if session and session.sock:
-            session.on_error = None  # the end is meant
-            session.sock.abort()  # websocket-client 1.9: its reader sleeps on for up to 10 s
-        until = time.monotonic() + 1
-        while client.is_connected() and time.monotonic() < until:
-            time.sleep(0.01)
-        client.close()
+        self._client.close()
 
     def _handle(self, client: Any, request: SocketModeRequest) -> None:
         began = time.monotonic()
@@ -82,7 +87,20 @@ class Socket:
         bolt_request = BoltRequest(
             mode="socket_mode", body=request.payload, headers=build_headers(request)
         )
-        send_response(client, request, self._app.dispatch(bolt_request), time.time())
+        with deadline(came_in + DEADLINE_S):
+            response = self._app.dispatch(bolt_request)
+        send_response(client, request, response, time.time())
+
+
+def _end(session: WebSocketApp | None) -> None:
+    """Wake the reader of a session, which in websocket-client 1.9 sleeps on for up to 10 s."""
+    if session is None or session.sock is None:
+        return
+    session.on_error = session.on_close = None  # the end is meant
+    session.sock.abort()
+    until = time.monotonic() + 1
+    while session.sock is not None and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def _envelope_id(message: str) -> str | None:

@@ -64,6 +64,8 @@ class WebApi:
         for key in method.required:
             if not args.get(key):
                 raise ApiError("invalid_arguments", f"[ERROR] missing required field: {key}")
+        if args.get("channel") in self.workspace.users and name != "chat.postMessage":
+            raise ApiError("channel_not_found")  # only a post may name a person instead
         self._check_scope(method, args)
         return {"ok": True} | method.handler(self, args)
 

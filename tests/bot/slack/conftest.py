@@ -12,6 +12,7 @@ from slack_sdk import WebClient
 from bot.actions import Actions
 from bot.settings import Settings, SlackSettings
 from bot.slack.app import build_app, build_client
+from bot.slack.deadline import PunctualLedger
 from bot.slack.posts import Posts
 from bot.slack.publisher import Publisher
 from bot.slack.slow import SlowWorker
@@ -20,7 +21,6 @@ from bot.workspace.driver import Workspace
 from bot.workspace.processes import running_workspace
 from bot.workspace.seed import Limits, SeedChannel, SeedUser, new_seed
 from storage.home import Home
-from storage.ledger import Ledger
 
 USERS = (
     SeedUser(id="U1", name="ana"),
@@ -51,20 +51,22 @@ class Bot:
 @pytest.fixture
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A workspace of the test's own, with Slack's real limits."""
-    seed = new_seed(USERS, CHANNELS, tuple(SCOPES), Limits(retry_delays_s=(0.1, 0.1)))
+    seed = new_seed(USERS, CHANNELS, tuple(SCOPES), Limits(retry_delays_s=(0.1, 1, 3)))
     with running_workspace(tmp_path_factory.mktemp("workspace"), seed) as running:
         yield running
 
 
 @pytest.fixture
 def slack_actions(
-    actions: Actions, ledger: Ledger, home: Home, settings: Settings, workspace: Workspace
-) -> Actions:
+    actions: Actions, home: Home, settings: Settings, workspace: Workspace
+) -> Iterator[Actions]:
     """Actions of a Tuneboard whose Slack is the workspace."""
     slack = SlackSettings(
         team=workspace.seed.team_id, channel="C0MODELS", api_url=workspace.api_url
     )
-    return Actions(ledger, home, settings.model_copy(update={"slack": slack}))
+    punctual = PunctualLedger.open(home.ledger_file)
+    yield Actions(punctual, home, settings.model_copy(update={"slack": slack}))
+    punctual.close()
 
 
 @pytest.fixture
