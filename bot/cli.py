@@ -55,6 +55,8 @@ def _answer(options: argparse.Namespace) -> Reply:
     if not words or (command.verb == "help" and not local):
         return _help(command)
     home = home_from(options.home)
+    if options.healthy:
+        return terminal.health(home)
     if words[0] == "demo":
         return terminal.demo(home, leave=options.exit, as_json=options.json)
     settings = load_settings(home)
@@ -110,6 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--wait", action="store_true", help="with `run`: return when it has ended")
     parser.add_argument("--key", help="with `run`: the same key again is the same run")
     parser.add_argument("--exit", action="store_true", help="with `demo`: end when the story ends")
+    parser.add_argument(
+        "--healthy",
+        action="store_true",
+        help="with `work`: say by the exit code if it is worked on",
+    )
     parser.add_argument("--verbose", action="store_true", help="tell the story of a run in the log")
     parser.add_argument("--version", action="store_true", help="print the version")
     return parser

@@ -12,6 +12,7 @@ from bot import answers
 from bot.actions import Actions
 from bot.commands import VERBS as CHAT_VERBS
 from bot.commands import Verb
+from bot.hosts import locks
 from bot.hosts.projection_child import publish_now
 from bot.hosts.work import Worker
 from bot.replies import Reply, table
@@ -130,6 +131,13 @@ def _rebuild(actions: Actions) -> Reply:
     boards = {name: len(rows) for name, rows in (summary.standings if summary else {}).items()}
     listed = ", ".join(f"{name} ({count} runs)" for name, count in boards.items()) or "no runs"
     return Reply(f"The board was rebuilt: {listed}.", data={"boards": boards})
+
+
+def health(home: Home) -> Reply:
+    """Whether somebody works on the queue of a home, told by the lock they hold."""
+    if locks.is_held(home.locks / "dispatcher.lock"):
+        return Reply("The queue is worked on.", data={"healthy": True})
+    return Reply("Nobody works on the queue.", data={"healthy": False}, exit_code=1)
 
 
 def demo(home: Home, *, leave: bool, as_json: bool) -> Reply:
