@@ -144,7 +144,6 @@ class Actions:
         if known is None:
             spec = self._spec(command, caller)
             known, _ = self.ledger.request_run(spec, key, person.name, caller.origin)
-            self._show_run(known.id)
         return answers.launched(known, self.ledger.queue_place(known.id))
 
     def _cancel(self, command: Command, caller: Caller, key: str) -> Reply:

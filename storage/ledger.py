@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import text
 
+from storage import outbox
 from storage.database import Database, new_id
 from storage.errors import LostRace, WrongState
 from storage.ledger_rows import (
@@ -96,6 +97,14 @@ class Ledger(Database):
                 },
             )
             record_transition(db, "run", run.id, "", RunState.QUEUED, requested_by, "requested")
+            outbox.enqueue(
+                db,
+                "run_card",
+                channel="",
+                subject=run.id,
+                payload={},
+                coalesce_key=f"run_card:{run.id}",
+            )
             return run, True
 
     def request_cancel(self, run_id: str, actor: str) -> Run:
@@ -253,11 +262,14 @@ class Ledger(Database):
 
     def queue_place(self, run_id: str) -> int | None:
         """1 for the run that starts next; None where it is not queued."""
+        query = (
+            "select count(*) from runs as other, runs as own where own.id = :id"
+            " and own.state = 'queued' and other.state = 'queued'"
+            " and (other.created_at < own.created_at"
+            " or (other.created_at = own.created_at and other.id <= own.id))"
+        )
         with self.read() as db:
-            waiting = db.execute(
-                text("select id from runs where state = 'queued' order by created_at, id")
-            ).scalars()
-            return next((i for i, found in enumerate(waiting, 1) if found == run_id), None)
+            return int(db.execute(text(query), {"id": run_id}).scalar_one()) or None
 
     def attempts(self, run_id: str) -> tuple[Attempt, ...]:
         with self.read() as db:

@@ -6,15 +6,14 @@ takes rows in order and marks them sent; `messages` remembers what was posted an
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import Row
 
-from storage.database import next_number
-from storage.ledger import Ledger
+from storage.database import Database, next_number
 from storage.records import Instant, Record, now
 
 
@@ -85,7 +84,7 @@ def enqueue(
     )
 
 
-def pending(ledger: Ledger, limit: int = 100, kinds: Sequence[str] = ()) -> tuple[Outgoing, ...]:
+def pending(ledger: Database, limit: int = 100, kinds: Sequence[str] = ()) -> tuple[Outgoing, ...]:
     """What may be said now, in the order it was added: of some kinds, or of all."""
     names = {f"k{i}": kind for i, kind in enumerate(kinds)}
     places = ", ".join(f":{name}" for name in names)
@@ -99,7 +98,7 @@ def pending(ledger: Ledger, limit: int = 100, kinds: Sequence[str] = ()) -> tupl
         return tuple(_outgoing(row) for row in rows)
 
 
-def take(ledger: Ledger, row_id: int) -> None:
+def take(ledger: Database, row_id: int) -> None:
     """Note that a row is about to be said, before what it shows is read.
 
     From here on a change adds a row of its own, so that it cannot be missed; and whoever finds the
@@ -112,7 +111,7 @@ def take(ledger: Ledger, row_id: int) -> None:
         )
 
 
-def put_back(ledger: Ledger, row: Outgoing, until: datetime, error: str) -> None:
+def put_back(ledger: Database, row: Outgoing, until: datetime, error: str) -> None:
     """Say a taken row later; where a newer one shows the same state, leave it to that one."""
     newer = "select id from outbox where coalesce_key = :key and state = 'pending' and id <> :id"
     with ledger.write() as db:
@@ -132,7 +131,7 @@ def put_back(ledger: Ledger, row: Outgoing, until: datetime, error: str) -> None
         )
 
 
-def forget_message(ledger: Ledger, ref: MessageRef) -> None:
+def forget_message(ledger: Database, ref: MessageRef) -> None:
     """Note that a message of ours is gone, so that it is posted anew."""
     with ledger.write() as db:
         db.execute(
@@ -141,7 +140,7 @@ def forget_message(ledger: Ledger, ref: MessageRef) -> None:
         )
 
 
-def mark_sent(ledger: Ledger, row_id: int, ref: MessageRef | None = None) -> None:
+def mark_sent(ledger: Database, row_id: int, ref: MessageRef | None = None) -> None:
     """Note that a row was said and, where it made a message, which one."""
     with ledger.write() as db:
         db.execute(text("update outbox set state = 'sent' where id = :id"), {"id": row_id})
@@ -155,7 +154,7 @@ def mark_sent(ledger: Ledger, row_id: int, ref: MessageRef | None = None) -> Non
             )
 
 
-def defer(ledger: Ledger, row_id: int, until: datetime, error: str) -> None:
+def defer(ledger: Database, row_id: int, until: datetime, error: str) -> None:
     """Try a row again later."""
     with ledger.write() as db:
         db.execute(
@@ -167,7 +166,7 @@ def defer(ledger: Ledger, row_id: int, until: datetime, error: str) -> None:
         )
 
 
-def give_up(ledger: Ledger, row_id: int, error: str) -> None:
+def give_up(ledger: Database, row_id: int, error: str) -> None:
     """Never try a row again; it stays in the ledger with its error."""
     with ledger.write() as db:
         db.execute(
@@ -176,7 +175,7 @@ def give_up(ledger: Ledger, row_id: int, error: str) -> None:
         )
 
 
-def message_of(ledger: Ledger, subject: str, channel: str) -> MessageRef | None:
+def message_of(ledger: Database, subject: str, channel: str) -> MessageRef | None:
     """The message of ours about a subject in a channel, if it was posted."""
     with ledger.read() as db:
         row = db.execute(
@@ -184,6 +183,15 @@ def message_of(ledger: Ledger, subject: str, channel: str) -> MessageRef | None:
             {"subject": subject, "channel": channel},
         ).first()
     return MessageRef(subject=row.subject, channel=row.channel, ts=row.ts) if row else None
+
+
+def posted(ledger: Database, subjects: Iterable[str], channel: str) -> frozenset[str]:
+    """Which of the subjects have a message of ours in a channel."""
+    names = {f"s{i}": subject for i, subject in enumerate(dict.fromkeys(subjects))}
+    places = ", ".join(f":{name}" for name in names) or "''"
+    query = f"select subject from messages where channel = :channel and subject in ({places})"  # noqa: S608  placeholders
+    with ledger.read() as db:
+        return frozenset(db.execute(text(query), names | {"channel": channel}).scalars())
 
 
 def _outgoing(row: Row[Any]) -> Outgoing:

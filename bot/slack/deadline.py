@@ -4,12 +4,13 @@ The socket sets the deadline of the request that its thread works on. A write th
 later than that is not begun: waiting for the lock may have taken long.
 """
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from storage.errors import InternalError
 from storage.ledger import Ledger
@@ -22,7 +23,15 @@ class TooLate(InternalError):
 
 
 class PunctualLedger(Ledger):
-    """A ledger that takes no write of a request that Slack has given up."""
+    """A ledger that takes no write of a request that Slack has given up.
+
+    The threads of this process take turns: left to themselves they would wake by SQLite's own
+    back-off, late and in no order.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._turn = threading.Lock()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -31,7 +40,7 @@ class PunctualLedger(Ledger):
         Raises:
             TooLate: The lock came after the deadline of the request.
         """
-        with super().write() as db:
+        with self._turn, super().write() as db:
             deadline = _deadline.get()
             if deadline is not None and time.monotonic() > deadline:
                 raise TooLate("the ledger was busy until Slack gave up")

@@ -34,7 +34,7 @@ from storage.records import digest_of, now
 
 log = logging.getLogger(__name__)
 
-KINDS = ("run_card", "review_card", "milestone", "say")
+IN_CHANNEL = ("run_card", "review_card", "milestone")
 POLL_S = 0.2
 POST_EVERY_S, UPDATE_EVERY_S = 1.05, 1.2
 """Slack takes one post a second in a channel, and fifty updates a minute."""
@@ -73,14 +73,23 @@ class Publisher:
         """Say everything that may be said now."""
         self._relay.tick()
         self._boards.tick()
-        for row in outbox.pending(self._ledger, limit=1000, kinds=KINDS):
-            if self._stop.is_set():
-                return
-            lane = self._lane(row)
-            if time.monotonic() >= self._free_at.get(lane, 0.0):
-                self._say(row, lane)
+        for row in outbox.pending(self._ledger, limit=200, kinds=("say",)):
+            self._say_in(_lane_of_words(row), row)
+        post, update = f"post {self._channel}", f"update {self._channel}"
+        if not (self._is_free(post) or self._is_free(update)):
+            return
+        rows = outbox.pending(self._ledger, limit=300, kinds=IN_CHANNEL)
+        posted = outbox.posted(self._ledger, (row.subject for row in rows), self._channel)
+        for row in rows:
+            is_update = row.kind != "milestone" and row.subject in posted
+            self._say_in(update if is_update else post, row)
 
     # --- one row --------------------------------------------------------------------------------
+
+    def _say_in(self, lane: str, row: Outgoing) -> None:
+        """Say a row if its lane is free. Updates have a lane of their own, whispers none."""
+        if self._is_free(lane) and not self._stop.is_set():
+            self._say(row, lane)
 
     def _say(self, row: Outgoing, lane: str) -> None:
         outbox.take(self._ledger, row.id)
@@ -160,15 +169,8 @@ class Publisher:
 
     # --- pace -----------------------------------------------------------------------------------
 
-    def _lane(self, row: Outgoing) -> str:
-        """What a row has to wait behind. An update need not wait behind posts, nor a whisper."""
-        if row.kind == "say":
-            target = Target.model_validate(row.payload["target"])
-            return "" if target.private or not target.channel else f"post {target.channel}"
-        is_card = row.kind != "milestone"
-        if is_card and outbox.message_of(self._ledger, row.subject, self._channel):
-            return f"update {self._channel}"
-        return f"post {self._channel}"
+    def _is_free(self, lane: str) -> bool:
+        return time.monotonic() >= self._free_at.get(lane, 0.0)
 
     def _hold(self, lane: str, seconds: float) -> None:
         if lane or seconds > POST_EVERY_S:
@@ -197,6 +199,11 @@ class Publisher:
         except Exception:
             log.exception("the publisher goes on")
             self._stop.wait(1.0)
+
+
+def _lane_of_words(row: Outgoing) -> str:
+    target = Target.model_validate(row.payload["target"])
+    return "" if target.private or not target.channel else f"post {target.channel}"
 
 
 def _since(row: Outgoing) -> datetime | None:

@@ -19,6 +19,8 @@ class SlackRunListener:
         """Have the card drawn anew, and new milestones told."""
         ledger = self._actions.ledger
         run = ledger.run(run_id)
+        if run.state is RunState.QUEUED and not run.attempt:
+            return  # the request itself had its card drawn
         told = [
             (f"{run_id}:{step.id}", words)
             for step in ledger.transitions(run_id)

@@ -28,7 +28,8 @@ PATIENCE_S, DEADLINE_S = 2.0, 2.6
 """How old an envelope may be when its listener starts, and when it writes; Slack waits for 3 s."""
 PING_EVERY_S = 5.0
 """How soon a dead connection is noticed."""
-THREADS = 8
+THREADS = 2
+"""One that works and one that waits: writes are one after another, and more threads take longer."""
 
 
 class _Client(SocketModeClient):
