@@ -211,7 +211,15 @@ def test_a_projection_killed_while_it_publishes(house: House, delay_s: float) ->
 
 
 def projections(worker: psutil.Process) -> list[psutil.Process]:
-    return [p for p in worker.children() if "bot.hosts.projection" in p.cmdline()]
+    return [p for p in worker.children() if "bot.hosts.projection" in _words_of(p)]
+
+
+def _words_of(process: psutil.Process) -> list[str]:
+    """The command line; none of a process that has just ended."""
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
 
 
 def _published_version(house: House) -> int:

@@ -1,8 +1,8 @@
 """The ledger: one run a request, one winner a race, no step that is not drawn."""
 
-import multiprocessing
+import subprocess
+import sys
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -32,25 +32,22 @@ def test_requests_of_many_threads_are_all_kept_once(ledger: Ledger, spec: RunSpe
     assert [t.id for t in ledger.transitions()] == list(range(1, 11))
 
 
-def _claim_all(path: Path, found: "multiprocessing.Queue[list[str]]") -> None:
-    ledger = Ledger.open(path)
-    mine = []
-    while claimed := ledger.claim_next_run("host"):
-        mine.append(claimed[0].id)
-    found.put(mine)
-    ledger.close()
+CLAIM_ALL = """
+import sys
+from pathlib import Path
+from storage.ledger import Ledger
+
+ledger = Ledger.open(Path(sys.argv[1]))
+while claimed := ledger.claim_next_run("host"):
+    print(claimed[0].id)
+"""
 
 
 def test_two_processes_never_claim_the_same_run(home: Home, ledger: Ledger, spec: RunSpec) -> None:
     wanted = {ledger.request_run(spec, f"k{i}", "ana")[0].id for i in range(30)}
-    context = multiprocessing.get_context("spawn")
-    found: multiprocessing.Queue[list[str]] = context.Queue()
-    workers = [context.Process(target=_claim_all, args=(home.ledger_file, found)) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    claimed = found.get(timeout=60) + found.get(timeout=60)
-    for worker in workers:
-        worker.join()
+    words = [sys.executable, "-c", CLAIM_ALL, str(home.ledger_file)]
+    workers = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    claimed = [line for worker in workers for line in worker.communicate(timeout=60)[0].split()]
     assert sorted(claimed) == sorted(wanted)
 
 
