@@ -6,7 +6,17 @@ from bot import answers
 from bot.slack import blocks
 from bot.slack.blocks import Block
 from bot.slack.facts import ReviewFacts, RunFacts
-from storage.records import Check, Decision, Event, Metric, Outcome, ReviewState, RunState, Verdict
+from storage.records import (
+    Check,
+    Decision,
+    Event,
+    Metric,
+    Outcome,
+    ReviewState,
+    RunState,
+    Split,
+    Verdict,
+)
 
 STATE_MARKS = {
     RunState.QUEUED: "⏳",
@@ -171,7 +181,7 @@ def _evidence_lines(facts: RunFacts) -> list[str]:
     summary = facts.summary
     if summary is None:
         return [*lines, "The evidence cannot be read."]
-    rows = ", ".join(f"{split} {count:,}" for split, count in summary.rows.items())
+    rows = ", ".join(f"{split} {summary.rows.get(split, 0):,}" for split in Split)
     lines.append(f"Data `{summary.dataset_digest[:12]}`: {rows} rows.")
     if summary.base:
         lines.append(f"Base {summary.base.name}, weights `{summary.base.weights_sha256[:12]}`.")

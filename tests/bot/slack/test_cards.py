@@ -1,0 +1,83 @@
+"""Cards of a whole home of runs and reviews: Slack takes each, and each says what matters."""
+
+from pathlib import Path
+
+import pytest
+from golden import make_home
+
+from bot import answers
+from bot.actions import Actions
+from bot.settings import Settings
+from bot.slack import blocks, cards, facts
+from bot.slack.blocks import Block
+from bot.workspace.strict import check_message
+from storage import reviews
+from storage.ledger import Ledger
+from storage.records import Event, RunState, now
+
+
+@pytest.fixture(scope="module")
+def golden(tmp_path_factory: pytest.TempPathFactory) -> Actions:
+    path: Path = tmp_path_factory.mktemp("golden")
+    home = make_home(path)
+    return Actions(Ledger.open(home.ledger_file), home, Settings())
+
+
+def _words(card: Block) -> str:
+    return str(card)
+
+
+def test_slack_takes_the_card_of_every_run(golden: Actions) -> None:
+    states = set()
+    for run in golden.ledger.runs():
+        card = cards.run_card(facts.run_facts(golden, run.id))
+        assert check_message(card) == ()
+        assert run.id in card["text"]
+        states.add(run.state)
+    assert {RunState.SUCCEEDED, RunState.FAILED} <= states
+
+
+def test_a_finished_run_shows_its_numbers_and_every_flag(golden: Actions) -> None:
+    run = golden.ledger.runs(states=(RunState.SUCCEEDED,))[0]
+    found = facts.run_facts(golden, run.id)
+    card = _words(cards.run_card(found))
+    assert answers.metric_line(answers.headline(run.spec, found.metrics)[0]) in card
+    for flag in answers.flag_words(found.checks):
+        assert flag.split()[0] in card
+    assert "cancel_run" not in card
+
+
+def test_a_failed_run_says_why_and_escapes_it(golden: Actions) -> None:
+    run = golden.ledger.runs(states=(RunState.FAILED,))[0]
+    assert run.reason
+    hostile = run.model_copy(update={"reason": "<!channel> & more"})
+    found = facts.run_facts(golden, run.id)
+    changed = facts.RunFacts(
+        **{name: getattr(found, name) for name in found.__slots__} | {"run": hostile}
+    )
+    card = cards.run_card(changed)
+    assert "&lt;!channel&gt; &amp; more" in _words(card)
+    assert "<!channel>" not in _words(card)
+
+
+def test_a_review_shows_all_evidence_in_one_view(golden: Actions) -> None:
+    for review in reviews.reviews(golden.ledger):
+        found = facts.review_facts(golden, review.id)
+        card = cards.review_card(found)
+        assert check_message(card) == ()
+        words = _words(card)
+        for check in found.run.checks:
+            assert f"*{check.id}*" in words
+        assert found.run.summary is not None
+        assert found.run.summary.dataset_digest[:12] in words
+        assert found.head[:12] in words
+        for decision in found.decisions:
+            assert blocks.escape(decision.reason) in words
+        assert (f"'action_id': '{blocks.APPROVE}'" in words) is found.is_open
+
+
+def test_progress_is_a_bar_with_words() -> None:
+    event = Event(seq=1, at=now(), kind="progress", stage="train", step=5, steps=10, loss=0.5)
+    words = cards.progress_words(event)
+    assert words.startswith("`" + "█" * 10 + "░" * 10 + "`")
+    assert "step 5 of 10, loss 0.500" in words
