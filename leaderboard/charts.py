@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from storage.board_reader import Confusion, CurvePoint
+from storage.board_rows import Confusion, CurvePoint
 
 HEIGHT = 300
 _GREY, _BLUE, _GOLD = "#7a8791", "#2f86c1", "#c98a1b"

@@ -13,6 +13,20 @@ import streamlit as st
 
 from leaderboard.settings import Settings
 from storage import board_reader as reader
+from storage.board_rows import (
+    BoardRow,
+    BoardSpan,
+    Confusion,
+    CurvePoint,
+    DecisionRow,
+    ElsewhereRow,
+    Mistake,
+    Publication,
+    ReviewRow,
+    RunPage,
+    Step,
+    TaskRow,
+)
 from storage.home import Home
 from storage.records import Check, Event, Metric
 
@@ -26,15 +40,15 @@ class Readings:
     home: Home
     snapshot: Path
 
-    def publication(self) -> reader.Publication:
+    def publication(self) -> Publication:
         return _kept(reader.publication, self.snapshot)
 
-    def tasks(self) -> list[reader.TaskRow]:
+    def tasks(self) -> list[TaskRow]:
         return _kept(reader.tasks, self.snapshot)
 
     def board_rows(
         self, task: str, primary: str, methods: tuple[str, ...], limit: int, offset: int
-    ) -> list[reader.BoardRow]:
+    ) -> list[BoardRow]:
         return _kept(
             reader.board_rows,
             self.snapshot,
@@ -45,15 +59,13 @@ class Readings:
             offset=offset,
         )
 
-    def board_span(
-        self, task: str, primary: str, methods: tuple[str, ...] = ()
-    ) -> reader.BoardSpan:
+    def board_span(self, task: str, primary: str, methods: tuple[str, ...] = ()) -> BoardSpan:
         return _kept(reader.board_span, self.snapshot, task, primary, methods)
 
-    def elsewhere(self, task: str) -> list[reader.ElsewhereRow]:
+    def elsewhere(self, task: str) -> list[ElsewhereRow]:
         return _kept(reader.elsewhere, self.snapshot, task)
 
-    def run_page(self, run_id: str) -> reader.RunPage | None:
+    def run_page(self, run_id: str) -> RunPage | None:
         return _kept(reader.run_page, self.snapshot, run_id)
 
     def run_metrics(self, run_id: str) -> list[Metric]:
@@ -62,22 +74,22 @@ class Readings:
     def run_checks(self, run_id: str) -> list[Check]:
         return _kept(reader.run_checks, self.snapshot, run_id)
 
-    def run_steps(self, run_id: str) -> list[reader.Step]:
+    def run_steps(self, run_id: str) -> list[Step]:
         return _kept(reader.run_steps, self.snapshot, run_id)
 
-    def reviews(self, review_id: str | None = None) -> list[reader.ReviewRow]:
+    def reviews(self, review_id: str | None = None) -> list[ReviewRow]:
         return _kept(reader.reviews, self.snapshot, review_id)
 
-    def decisions(self, review_id: str) -> list[reader.DecisionRow]:
+    def decisions(self, review_id: str) -> list[DecisionRow]:
         return _kept(reader.decisions, self.snapshot, review_id)
 
-    def confusion(self, run_id: str) -> list[reader.Confusion]:
+    def confusion(self, run_id: str) -> list[Confusion]:
         return _kept(_of_home(reader.confusion), self.home.path, run_id)
 
-    def mistakes(self, run_id: str) -> list[reader.Mistake]:
+    def mistakes(self, run_id: str) -> list[Mistake]:
         return _kept(_of_home(reader.mistakes), self.home.path, run_id)
 
-    def curves(self, run_id: str) -> list[reader.CurvePoint]:
+    def curves(self, run_id: str) -> list[CurvePoint]:
         return _kept(_of_home(reader.curves), self.home.path, run_id)
 
     def newest_event(self, run_id: str, attempt: int) -> Event | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from leaderboard import words
 from leaderboard.markup import bar, link, outcome, pill, run_address, table, text
 from leaderboard.markup import review_address as review_at
-from storage.board_reader import (
+from storage.board_rows import (
     BoardRow,
     BoardSpan,
     DecisionRow,

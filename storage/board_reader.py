@@ -4,8 +4,6 @@ A snapshot never changes, so an answer may be kept under the snapshot's name. Pr
 are queried where they lie, in the run folders.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +12,21 @@ from typing import Any, TypeVar
 import duckdb
 
 from storage.board import Board, is_sound
+from storage.board_rows import (
+    BoardRow,
+    BoardSpan,
+    Confusion,
+    CurvePoint,
+    DecisionRow,
+    ElsewhereRow,
+    Flag,
+    Mistake,
+    Publication,
+    ReviewRow,
+    RunPage,
+    Step,
+    TaskRow,
+)
 from storage.errors import InternalError
 from storage.evidence_tables import CURVES, PREDICTIONS
 from storage.home import Home
@@ -25,242 +38,6 @@ T = TypeVar("T")
 
 class BoardGone(InternalError):
     """The snapshot was replaced while it was read, or was made by another version; ask again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """How new a board is."""
-
-    ledger_version: int
-    chain_head: str
-    published_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRow:
-    """A task and what is going on in it."""
-
-    name: str
-    version: int
-    kind: str
-    primary_metric: str
-    owner: str
-    test_rows: int
-    labels: int
-    task: Task
-    standings: int
-    active: int
-    queued: int
-    in_review: int
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """A check that did not pass."""
-
-    id: str
-    outcome: Outcome
-    value: float | None
-    limit: float | None
-    n: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class BoardRow:
-    """A run on the board of its task. None means that it was not measured."""
-
-    run_id: str
-    task_version: int
-    board_order: int
-    status: str
-    ranked: bool
-    unranked_because: str
-    place_low: int | None
-    place_high: int | None
-    provisional: list[str]
-    against: str
-    method: str
-    base: str
-    seed: int
-    requested_by: str
-    state: str
-    engine: str
-    engine_reason: str
-    notes: list[str]
-    finished_at: datetime
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    how: str
-    missing_because: str | None
-    macro_f1: float | None
-    macro_f1_low: float | None
-    macro_f1_high: float | None
-    roc_auc: float | None
-    roc_auc_low: float | None
-    roc_auc_high: float | None
-    accuracy: float | None
-    accuracy_low: float | None
-    accuracy_high: float | None
-    latency_p95_ms: float | None
-    train_seconds: float | None
-    trainable_parameters: float | None
-    difference: float | None
-    difference_low: float | None
-    difference_high: float | None
-    difference_p: float | None
-    flags: list[Flag]
-
-
-@dataclass(frozen=True, slots=True)
-class BoardSpan:
-    """How many runs a board has, how many are of the chosen methods, and what intervals span.
-
-    `leaders` may be the best; from place `told_apart_from` + 1 on runs are surely not.
-    """
-
-    runs: int
-    chosen: int
-    ranked: int
-    low: float | None
-    high: float | None
-    told_apart_from: int | None
-    leaders: int
-
-
-@dataclass(frozen=True, slots=True)
-class ElsewhereRow:
-    """A run without a standing: queued, active or cancelled."""
-
-    run_id: str
-    method: str
-    base: str
-    seed: int
-    state: str
-    reason: str
-    requested_by: str
-    attempt: int
-    created_at: datetime
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RunPage:
-    """A run as its own page shows it; `summary` is None where there is no sound evidence."""
-
-    run_id: str
-    task: str
-    task_version: int
-    method: str
-    base: str
-    seed: int
-    spec: RunSpec
-    state: str
-    reason: str
-    requested_by: str
-    origin: str
-    attempt: int
-    created_at: datetime
-    updated_at: datetime
-    primary_metric: str
-    problem: str
-    manifest_digest: str
-    summary: EvidenceSummary | None
-    status: str
-    ranked: bool
-    unranked_because: str
-    place_low: int | None
-    place_high: int | None
-    provisional: list[str]
-    against: str
-    evidence_digest: str
-    difference: float | None
-    difference_low: float | None
-    difference_high: float | None
-    difference_p: float | None
-    against_method: str
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A step of a run, of one of its attempts or reviews."""
-
-    kind: str
-    subject: str
-    before_state: str
-    after_state: str
-    actor: str
-    reason: str
-    happened_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewRow:
-    """A review with the run it is about."""
-
-    id: str
-    run_id: str
-    task: str
-    state: str
-    requested_by: str
-    evidence_digest: str
-    compared_with: list[str]
-    approvals_needed: int
-    created_at: datetime
-    updated_at: datetime
-    method: str
-    base: str
-    seed: int
-    approvals: int
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionRow:
-    """A decision, a link of the chain."""
-
-    seq: int
-    review_id: str
-    run_id: str
-    person: str
-    verdict: str
-    reason: str
-    evidence_digest: str
-    decided_at: datetime
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """A test example predicted wrongly; `row` counts as an editor shows the file."""
-
-    row: int
-    text: str
-    gold: str
-    predicted: str
-    confidence: float
-    loss: float
-
-
-@dataclass(frozen=True, slots=True)
-class CurvePoint:
-    """What was measured at one step of training."""
-
-    step: int
-    epoch: float | None
-    train_loss: float | None
-    validation_loss: float | None
-    validation_metric: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Confusion:
-    """How often a true label was predicted as another."""
-
-    gold: str
-    predicted: str
-    n: int
 
 
 def newest_snapshot(home: Home) -> Path | None:

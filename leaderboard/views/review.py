@@ -5,7 +5,7 @@ import streamlit as st
 from leaderboard import markup, tables, words
 from leaderboard.readings import Readings
 from leaderboard.views.opening import with_board
-from storage.board_reader import ReviewRow, RunPage
+from storage.board_rows import ReviewRow, RunPage
 
 
 def show() -> None:

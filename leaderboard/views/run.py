@@ -5,7 +5,7 @@ import streamlit as st
 from leaderboard import charts, markup, tables, words
 from leaderboard.readings import Readings
 from leaderboard.views.opening import with_board
-from storage.board_reader import RunPage
+from storage.board_rows import RunPage
 from storage.records import EvidenceSummary, Metric
 
 LIVE_EVERY = "2s"

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from bot.hosts.projection import project
 from storage import board_reader as reader
+from storage.board_rows import BoardRow
 from storage.home import Home
 
 
@@ -28,7 +29,7 @@ def snapshot(home: Home) -> Path:
 
 
 @pytest.fixture(scope="session")
-def rows(snapshot: Path) -> list[reader.BoardRow]:
+def rows(snapshot: Path) -> list[BoardRow]:
     return reader.board_rows(snapshot, "tickets", "macro_f1")
 
 

@@ -9,21 +9,19 @@ from pages import Draw, html, said
 
 from bot.hosts.projection import project
 from leaderboard import words
-from storage import board_reader as reader
 from storage.board import building, publish
+from storage.board_rows import BoardRow
 from storage.home import Home
 from storage.ledger import Ledger
 from storage.records import BoardSummary, now
 
 
-def test_the_rows_stand_in_the_order_of_the_board(draw: Draw, rows: list[reader.BoardRow]) -> None:
+def test_the_rows_stand_in_the_order_of_the_board(draw: Draw, rows: list[BoardRow]) -> None:
     page = html(draw("board", task="tickets"))
     assert re.findall(r"run\?run_id=(r\w+)", page)[: len(rows)] == [row.run_id for row in rows]
 
 
-def test_numbers_on_the_page_are_those_of_the_board(
-    draw: Draw, rows: list[reader.BoardRow]
-) -> None:
+def test_numbers_on_the_page_are_those_of_the_board(draw: Draw, rows: list[BoardRow]) -> None:
     page = html(draw("board", task="tickets"))
     for row in rows:
         if row.value is not None:

@@ -16,6 +16,7 @@ import pytest
 import leaderboard
 from leaderboard import words
 from storage import board_reader as reader
+from storage.board_rows import BoardRow
 from storage.home import Home
 
 pytestmark = pytest.mark.browser
@@ -73,7 +74,7 @@ def browser() -> Iterator[Any]:
 @pytest.mark.parametrize("width", [1440, 390], ids=["desktop", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_top_row_is_seen_and_leads_to_its_run(
-    browser: Any, address: str, rows: list[reader.BoardRow], width: int, scheme: str
+    browser: Any, address: str, rows: list[BoardRow], width: int, scheme: str
 ) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()

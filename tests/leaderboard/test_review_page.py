@@ -6,12 +6,13 @@ import pytest
 from pages import Draw, html, said
 
 from storage import board_reader as reader
+from storage.board_rows import ReviewRow
 from storage.home import Home
 from storage.ledger import Ledger
 from storage.reviews import head
 
 
-def _review(snapshot: Path, state: str) -> reader.ReviewRow:
+def _review(snapshot: Path, state: str) -> ReviewRow:
     return next(row for row in reader.reviews(snapshot) if row.state == state)
 
 

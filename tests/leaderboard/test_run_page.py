@@ -10,17 +10,18 @@ from pages import Draw, html, said
 from bot.hosts.projection import project
 from leaderboard import words
 from storage import board_reader as reader
+from storage.board_rows import BoardRow
 from storage.home import Home
 from storage.ledger import Ledger
 from storage.records import Method
 
 
 @pytest.fixture
-def best(rows: list[reader.BoardRow]) -> reader.BoardRow:
+def best(rows: list[BoardRow]) -> BoardRow:
     return rows[0]
 
 
-def test_the_headline_numbers_are_those_of_the_board(draw: Draw, best: reader.BoardRow) -> None:
+def test_the_headline_numbers_are_those_of_the_board(draw: Draw, best: BoardRow) -> None:
     page = html(draw("run", run_id=best.run_id))
     assert f'tb-value">{words.number(best.value)}<' in page
     assert words.interval(best.low, best.high) in page
@@ -28,7 +29,7 @@ def test_the_headline_numbers_are_those_of_the_board(draw: Draw, best: reader.Bo
 
 
 def test_each_check_has_value_limit_n_and_reason(
-    draw: Draw, snapshot: Path, best: reader.BoardRow
+    draw: Draw, snapshot: Path, best: BoardRow
 ) -> None:
     page = html(draw("run", run_id=best.run_id))
     checks = reader.run_checks(snapshot, best.run_id)
@@ -38,7 +39,7 @@ def test_each_check_has_value_limit_n_and_reason(
         assert f"{check.limit:.4g}" in page
 
 
-def test_curves_confusion_labels_and_mistakes_are_there(draw: Draw, best: reader.BoardRow) -> None:
+def test_curves_confusion_labels_and_mistakes_are_there(draw: Draw, best: BoardRow) -> None:
     test = draw("run", run_id=best.run_id)
     headings = [heading.value for heading in test.subheader]
     assert headings[:5] == [
@@ -54,19 +55,19 @@ def test_curves_confusion_labels_and_mistakes_are_there(draw: Draw, best: reader
     assert re.search(r"row \d+", page)
 
 
-def test_a_method_without_steps_says_so(draw: Draw, rows: list[reader.BoardRow]) -> None:
+def test_a_method_without_steps_says_so(draw: Draw, rows: list[BoardRow]) -> None:
     tfidf = next(row for row in rows if row.method == "tfidf")
     assert "does not train in steps" in said(draw("run", run_id=tfidf.run_id))
 
 
-def test_how_it_came_about_names_engine_and_reason(draw: Draw, rows: list[reader.BoardRow]) -> None:
+def test_how_it_came_about_names_engine_and_reason(draw: Draw, rows: list[BoardRow]) -> None:
     fallen = next(row for row in rows if row.notes)
     page = html(draw("run", run_id=fallen.run_id))
     assert "transformers: no CUDA GPU here" in page
     assert "unsloth asked for: no CUDA GPU here" in page
 
 
-def test_a_failed_run_says_why(draw: Draw, rows: list[reader.BoardRow]) -> None:
+def test_a_failed_run_says_why(draw: Draw, rows: list[BoardRow]) -> None:
     failed = next(row for row in rows if row.state == "failed")
     test = draw("run", run_id=failed.run_id)
     assert "no label" in test.error[0].value
