@@ -35,7 +35,7 @@ def spec_from(command: Command, ledger: Ledger, settings: Settings, *, own_paths
     """
     options = _with_plain_words(command)
     method = _method(options.get("method"), command.verb)
-    registered = tasks.task(ledger, _task_name(options.get("task"), ledger, command.verb))
+    registered = _task(options.get("task"), ledger, command.verb)
     base = options.get("base")
     given: dict[str, Any] = {
         "task": registered.task,
@@ -64,15 +64,20 @@ def _with_plain_words(command: Command) -> Mapping[str, str]:
     return options
 
 
-def _task_name(name: str | None, ledger: Ledger, verb: str) -> str:
-    known = [found.task.name for found in tasks.tasks(ledger)]
+def _task(name: str | None, ledger: Ledger, verb: str) -> tasks.RegisteredTask:
+    """A task by name; the others are read only where they have to be named."""
     if name is None:
-        listed = ", ".join(known) or "none yet: `task add FILE` registers one"
+        listed = ", ".join(_task_names(ledger)) or "none yet: `task add FILE` registers one"
         raise BadInput(f"`{verb}` needs a task: add task=NAME. Tasks: {listed}.")
-    if name not in known:
-        hint = did_you_mean(name, known) or " `task add FILE` registers one."
-        raise UnknownName(f"There is no task {name!r}.{hint}")
-    return name
+    try:
+        return tasks.task(ledger, name)
+    except UnknownName as error:
+        hint = did_you_mean(name, _task_names(ledger)) or " `task add FILE` registers one."
+        raise UnknownName(f"There is no task {name!r}.{hint}") from error
+
+
+def _task_names(ledger: Ledger) -> Sequence[str]:
+    return [found.task.name for found in tasks.tasks(ledger)]
 
 
 def _method(name: str | None, verb: str) -> Method:

@@ -28,12 +28,15 @@ LATER = UNREACHABLE | {"account_inactive", "invalid_auth", "token_revoked", "is_
 
 
 class TryLater(Exception):
-    """It cannot be said now. `unknown` says that it may have been said all the same."""
+    """It cannot be said now, and nobody knows whether it was said all the same.
 
-    def __init__(self, why: str, after_s: float, *, rate_limited: bool = False) -> None:
+    `anything` says that nothing else could be said now either: Slack is away, or asks to wait.
+    """
+
+    def __init__(self, why: str, after_s: float, *, anything: bool = True) -> None:
         super().__init__(why)
         self.after_s = after_s
-        self.rate_limited = rate_limited
+        self.anything = anything
 
 
 class NeverSaid(Exception):
@@ -108,7 +111,7 @@ class Posts:
         except (OSError, http.client.HTTPException) as error:
             raise TryLater(f"{type(error).__name__}: {error}", 1) from error
         if answer.status_code == 429:
-            raise TryLater("ratelimited", _retry_after(answer.headers))
+            raise TryLater("ratelimited", _retry_after(answer.headers), anything=False)
         if answer.status_code >= 500:
             raise TryLater(f"HTTP {answer.status_code}", 2)
         return bool(answer.status_code == 200)
@@ -166,7 +169,7 @@ def _meaning(error: SlackApiError) -> Exception:
     if isinstance(getattr(response, "data", None), dict):
         name = str(response.data.get("error", ""))
     if status == 429 or name == "ratelimited":
-        return TryLater("ratelimited", _retry_after(response.headers), rate_limited=True)
+        return TryLater("ratelimited", _retry_after(response.headers))
     if status >= 500 or name in {"internal_error", "fatal_error", "service_unavailable"}:
         return TryLater(name or f"HTTP {status}", 2)
     if name == "message_not_found":
@@ -174,7 +177,7 @@ def _meaning(error: SlackApiError) -> Exception:
     if name in {"invalid_blocks", "invalid_blocks_format"}:
         return _BadBlocks(name)
     if name in UNREACHABLE:
-        return _Unreachable(name, 60)
+        return _Unreachable(name, 60, anything=False)
     return TryLater(name, 60) if name in LATER else NeverSaid(name or str(error))
 
 

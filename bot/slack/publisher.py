@@ -39,6 +39,7 @@ POLL_S = 0.2
 POST_EVERY_S, UPDATE_EVERY_S = 1.05, 1.2
 """Slack takes one post a second in a channel, and fifty updates a minute."""
 MOST_TRIES = 200
+LONGEST_WAIT_S = 30.0
 
 
 class Publisher:
@@ -104,7 +105,7 @@ class Publisher:
             outbox.give_up(self._ledger, row.id, str(error))
         else:
             outbox.mark_sent(self._ledger, row.id, ref)
-            self._hold(lane, UPDATE_EVERY_S if lane.startswith("update") else POST_EVERY_S)
+            self._pace(lane)
 
     def _say_run_card(self, row: Outgoing) -> MessageRef | None:
         return self._show(row, cards.run_card(facts.run_facts(self._actions, row.subject)))
@@ -115,7 +116,7 @@ class Publisher:
     def _say_milestone(self, row: Outgoing) -> MessageRef | None:
         card = outbox.message_of(self._ledger, row.subject, self._channel)
         if card is None:
-            raise TryLater("the run's card is not posted yet", 5)
+            raise TryLater("the run's card is not posted yet", 5, anything=False)
         message = blocks.note_message(str(row.payload["text"]))
         key, since = row.dedupe_key, _since(row)
         self._posts.post(message, self._channel, key, thread_ts=card.ts, since=since)
@@ -157,14 +158,16 @@ class Publisher:
         outbox.put_back(self._ledger, row, now(), "deleted")
 
     def _put_back(self, row: Outgoing, lane: str, later: TryLater) -> None:
-        if row.tries >= MOST_TRIES:
+        if row.tries >= MOST_TRIES and not later.anything:
             log.error("%s of %s is given up: %s", row.kind, row.subject, later)
             outbox.give_up(self._ledger, row.id, str(later))
             return
-        log.info("%s of %s waits %.0f s: %s", row.kind, row.subject, later.after_s, later)
-        if later.rate_limited:
-            self._hold(lane, later.after_s)
-        until = now() + timedelta(seconds=later.after_s)
+        wait_s = later.after_s
+        if later.anything:
+            wait_s = max(wait_s, min(LONGEST_WAIT_S, 0.5 * 2 ** min(row.tries, 10)))
+            self._free_at[lane] = time.monotonic() + wait_s
+        log.info("%s of %s waits %.0f s: %s", row.kind, row.subject, wait_s, later)
+        until = now() + timedelta(seconds=wait_s)
         outbox.put_back(self._ledger, row, until, str(later))
 
     # --- pace -----------------------------------------------------------------------------------
@@ -172,9 +175,11 @@ class Publisher:
     def _is_free(self, lane: str) -> bool:
         return time.monotonic() >= self._free_at.get(lane, 0.0)
 
-    def _hold(self, lane: str, seconds: float) -> None:
-        if lane or seconds > POST_EVERY_S:
-            self._free_at[lane] = time.monotonic() + seconds
+    def _pace(self, lane: str) -> None:
+        """After something was said; whispers have no pace."""
+        if lane:
+            every_s = UPDATE_EVERY_S if lane.startswith("update") else POST_EVERY_S
+            self._free_at[lane] = time.monotonic() + every_s
 
     # --- the thread -----------------------------------------------------------------------------
 

@@ -169,15 +169,15 @@ def test_a_lost_reply_is_no_second_post(
 
 @pytest.mark.parametrize("fault", ["server_error", "internal_error", "invalid_auth"])
 def test_what_slack_may_mend_is_said_later(
-    publisher: Publisher, slack_actions: Actions, workspace: Workspace, fault: str
+    slack_actions: Actions, client: WebClient, workspace: Workspace, fault: str
 ) -> None:
     workspace.fail("chat.postEphemeral", fault)
     _say(slack_actions, "hello", user="U1", channel="C0MODELS")
-    publisher.tick()
+    Publisher(slack_actions, Posts(client)).tick()
     assert _waiting(slack_actions)
     with slack_actions.ledger.write() as db:
         db.exec_driver_sql("update outbox set not_before = created_at")
-    publisher.tick()
+    Publisher(slack_actions, Posts(client)).tick()  # after a start, nothing is held back
     assert workspace.user("ana").sees()[-1].text == "hello"
 
 
@@ -231,6 +231,20 @@ def test_what_slack_never_takes_holds_nothing_up(
     _say(slack_actions, "two", user="U1", channel="C0MODELS")
     _tick_until_quiet(publisher, slack_actions)
     assert [m.text for m in workspace.user("ana").sees()] == ["two"]
+
+
+def test_while_slack_is_away_it_is_asked_seldom_and_nothing_is_given_up(
+    slack_actions: Actions, launch: Launch
+) -> None:
+    nobody = WebClient("xoxb-x", base_url="http://127.0.0.1:9/api/", retry_handlers=[])
+    publisher = Publisher(slack_actions, Posts(nobody))
+    for _ in range(5):
+        launch()
+    for _ in range(20):
+        publisher.tick()
+    with slack_actions.ledger.read() as db:
+        tries = db.exec_driver_sql("select tries from outbox order by id").scalars().all()
+    assert tries == [1, 0, 0, 0, 0]
 
 
 KILLED = """
