@@ -1,7 +1,30 @@
-"""Shared by every test: quiet, offline, one thread per process for tiny models."""
+"""Shared by every test: quiet, offline, one thread a process for tiny models; an empty home."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.home import Home
+from storage.ledger import Ledger
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """An empty home."""
+    made = Home(tmp_path / "home")
+    made.create()
+    return made
+
+
+@pytest.fixture
+def ledger(home: Home) -> Iterator[Ledger]:
+    """The ledger of the home."""
+    opened = Ledger.open(home.ledger_file)
+    yield opened
+    opened.close()

@@ -154,10 +154,10 @@ class WebApi:
     def _post(self, args: Mapping[str, Any]) -> Json:
         warnings = check_message(args)
         place = self.workspace.joined(str(args["channel"]))
-        self._spend(place)
         thread_ts = str(args.get("thread_ts") or "")
         if thread_ts and self.workspace.message(place.id, thread_ts) is None:
             raise ApiError("thread_not_found")
+        self._spend(place)
         message = self.workspace.add(
             Message(
                 ts=self.workspace.next_ts(),

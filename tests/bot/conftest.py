@@ -1,7 +1,6 @@
 """A small Tuneboard with a registered task and three people."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -26,20 +25,6 @@ from storage.records import (
     Task,
     now,
 )
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    place = Home(tmp_path / "home")
-    place.create()
-    return place
-
-
-@pytest.fixture
-def ledger(home: Home) -> Iterator[Ledger]:
-    opened = Ledger.open(home.ledger_file)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A ledger, a home and finished runs with small real files."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -19,20 +18,6 @@ from storage.records import (
     now,
 )
 from storage.run_folder import RunFolder, dump_records
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    place = Home(tmp_path / "home")
-    place.create()
-    return place
-
-
-@pytest.fixture
-def ledger(home: Home) -> Iterator[Ledger]:
-    opened = Ledger.open(home.ledger_file)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

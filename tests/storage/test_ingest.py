@@ -15,20 +15,6 @@ from storage.records import AttemptState, Method, Run, RunState
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path)
-    made.create()
-    return made
-
-
-@pytest.fixture
-def ledger(home: Home) -> Iterator[Ledger]:
-    opened = Ledger.open(home.ledger_file)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def board(home: Home) -> Iterator[Board]:
     with building(home.board) as opened:
         yield opened

@@ -18,20 +18,6 @@ STAND_IN = Path(__file__).parents[2] / "stand_in_trainer.py"
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    place = Home(tmp_path / "home")
-    place.create()
-    return place
-
-
-@pytest.fixture
-def ledger(home: Home) -> Iterator[Ledger]:
-    opened = Ledger.open(home.ledger_file)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def spec() -> RunSpec:
     task = Task(name="tickets", data=DataSource(file="/data/tickets.csv"))
     return RunSpec(task=task, method=Method.MAJORITY)

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +21,6 @@ from storage.reviews import evidence_digest
 
 TABLES = ("tasks", "runs", "attempts", "transitions", "reviews", "decisions", "evidence", "metrics")
 COMPUTED = ("checks", "differences", "placings", "places", "standings")
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    made.create()
-    return made
-
-
-@pytest.fixture
-def ledger(home: Home) -> Iterator[Ledger]:
-    opened = Ledger.open(home.ledger_file)
-    yield opened
-    opened.close()
 
 
 def _content(home: Home) -> dict[str, list[Any]]:
