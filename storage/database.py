@@ -46,10 +46,14 @@ class Database:
         self._engine.dispose()
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One transaction that holds the write lock from its start."""
+    def write(self, *, durable: bool = False) -> Iterator[Connection]:
+        """One transaction that holds the write lock from its start.
+
+        A commit survives the death of any process. A durable one, and all before it, survive the
+        loss of power, too; it waits for the disk, for which a request in chat has no time.
+        """
         with self._engine.connect() as connection:
-            writing = connection.execution_options(tuneboard_write=True)
+            writing = connection.execution_options(tuneboard_write=True, tuneboard_durable=durable)
             with writing.begin():
                 yield writing
 
@@ -119,12 +123,15 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not open transactions of its own
-        for pragma in ("journal_mode = wal", "synchronous = full", "busy_timeout = 20000"):
+        for pragma in ("journal_mode = wal", "busy_timeout = 20000"):
             connection.execute(f"pragma {pragma}")
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        writing = connection.get_execution_options().get("tuneboard_write", False)
+        options = connection.get_execution_options()
+        durable = options.get("tuneboard_durable", False)
+        connection.exec_driver_sql(f"pragma synchronous = {'full' if durable else 'normal'}")
+        writing = options.get("tuneboard_write", False)
         connection.exec_driver_sql("begin immediate" if writing else "begin")
 
 

@@ -101,7 +101,7 @@ def submit(
     if run.state is not RunState.SUCCEEDED:
         raise WrongState(f"{run.id} is {run.state.value}; only a succeeded run can be reviewed.")
     digest = evidence_digest(home, run.id, policy, against)
-    with ledger.write() as db:
+    with ledger.write(durable=True) as db:
         for found in _reviews_of(db, run.id):
             if found.state is ReviewState.IN_REVIEW and found.evidence_digest == digest:
                 return found
@@ -160,7 +160,7 @@ def decide(
             f"The evidence or the policy behind {review_id} changed since it was submitted. "
             f"Nothing was decided. Look at it again, then `submit {run.id}` anew."
         )
-    with ledger.write() as db:
+    with ledger.write(durable=True) as db:
         review = _get(db, review_id)
         if before := _find_decision(db, review_id, person.name):
             return _said_before(review, before, verdict)

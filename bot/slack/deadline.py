@@ -34,13 +34,13 @@ class PunctualLedger(Ledger):
         self._turn = threading.Lock()
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, durable: bool = False) -> Iterator[Connection]:
         """One transaction that holds the write lock from its start.
 
         Raises:
             TooLate: The lock came after the deadline of the request.
         """
-        with self._turn, super().write() as db:
+        with self._turn, super().write(durable=durable) as db:
             deadline = _deadline.get()
             if deadline is not None and time.monotonic() > deadline:
                 raise TooLate("the ledger was busy until Slack gave up")
