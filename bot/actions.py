@@ -13,13 +13,14 @@ from bot import answers, specs
 from bot.access import ANYONE_KNOWN, LAUNCH, Caller, require, require_own
 from bot.commands import VERBS, Command, did_you_mean, parse
 from bot.hosts.inspection import inspect_task
+from bot.paths import path_of
 from bot.replies import Reply
 from bot.settings import Settings
 from storage import outbox, published, reviews, tasks
 from storage.errors import BadInput, NotAllowed, UnknownName, WrongState
 from storage.home import Home
 from storage.ledger import Ledger
-from storage.records import DatasetVersion, Review, RunSpec, Task, Verdict
+from storage.records import DatasetVersion, Review, RunSpec, RunState, Task, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,8 @@ class Actions:
         unknown = [word for word in command.words if word not in {"mine", "all"}]
         if unknown:
             raise BadInput(f"I do not know {unknown[0]!r} here. Write `runs`, or `runs mine`.")
+        if task := command.options.get("task"):
+            tasks.task(self.ledger, task)
         mine = person.name if "mine" in command.words else None
         found = self.ledger.runs(task=command.options.get("task"), requested_by=mine, limit=30)
         return answers.runs(found, self.home)
@@ -91,6 +94,8 @@ class Actions:
     def _top(self, command: Command, caller: Caller, key: str) -> Reply:
         require(caller, ANYONE_KNOWN, "see the board")
         names = [found.task.name for found in tasks.tasks(self.ledger)]
+        if len(command.words) > 1:
+            raise BadInput(f"`top` takes one task, not {' '.join(command.words)!r}.")
         wanted = next(iter(command.words), command.options.get("task"))
         if wanted is None and len(names) == 1:
             wanted = names[0]
@@ -119,7 +124,7 @@ class Actions:
                 require(caller, ANYONE_KNOWN, "see tasks")
                 return answers.task(tasks.task(self.ledger, name))
             case ("add", file):
-                return self._add_task(Path(file).expanduser(), caller)
+                return self._add_task(path_of(file), caller)
             case _:
                 raise BadInput(f"Write {VERBS['task'].usage}.")
 
@@ -140,13 +145,17 @@ class Actions:
 
     def _run(self, command: Command, caller: Caller, key: str) -> Reply:
         person = require(caller, LAUNCH, "launch a run")
-        known = self.ledger.run_by_key(key)
-        if known is None:
-            spec = self._spec(command, caller)
-            known, _ = self.ledger.request_run(spec, key, person.name, caller.origin)
-        return answers.launched(known, self.ledger.queue_place(known.id))
+        spec = self._spec(command, caller)
+        run, new = self.ledger.request_run(spec, key, person.name, caller.origin)
+        if not new and (run.spec, run.requested_by) != (spec, person.name):
+            raise WrongState(
+                f"This key was used before, for {run.id} by {run.requested_by}: "
+                f"{answers.describe(run.spec)}. Take another key for another run."
+            )
+        return answers.launched(run, self.ledger.queue_place(run.id))
 
     def _cancel(self, command: Command, caller: Caller, key: str) -> Reply:
+        require(caller, LAUNCH, "cancel a run")
         run = self.ledger.run(_one_word(command, "RUN"))
         person = require_own(caller, run, "cancel it")
         if run.cancel_requested:
@@ -160,6 +169,11 @@ class Actions:
         run = self.ledger.run(_one_word(command, "RUN"))
         policy = tasks.task(self.ledger, run.spec.task.name).task.policy
         standing = published.standing_of(self.home.board, run.id)
+        if standing is None and run.state is RunState.SUCCEEDED:
+            raise WrongState(
+                f"{run.id} is not on the board yet, so it is compared with nothing. "
+                "Submit it again in a few seconds."
+            )
         against = [standing.difference.against] if standing and standing.difference else []
         review = reviews.submit(self.ledger, self.home, run, policy, person, against)
         return answers.submitted(review)

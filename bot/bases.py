@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bot.commands import did_you_mean
+from bot.paths import path_of
 from bot.settings import BaseEntry, Settings
 from storage.errors import BadInput, UnknownName
 from storage.records import BaseRef
@@ -47,7 +48,7 @@ def resolve(settings: Settings, wanted: str, *, own_paths: bool) -> BaseRef:
         return _from_entry(wanted, entry)
     if pinned := _HUB.fullmatch(wanted):
         return BaseRef(name=pinned[1], hub=pinned[1], revision=pinned[2])
-    folder = Path(wanted).expanduser()
+    folder = path_of(wanted)
     if own_paths and folder.is_dir():
         return _from_folder(folder.resolve())
     if _UNPINNED.fullmatch(wanted) and not folder.exists():

@@ -9,6 +9,7 @@ import json
 import logging
 import secrets
 import sys
+import traceback
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -23,8 +24,7 @@ from bot.replies import Reply
 from bot.settings import home_from, load_settings, os_user
 from storage.errors import BadInput, TuneboardError, UnknownName, UserError
 from storage.ledger import Ledger
-
-log = logging.getLogger(__name__)
+from storage.records import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,15 +35,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         reply = _answer(options)
     except UserError as error:
         reply = Reply(str(error), data=_error_json(error), exit_code=error.exit_code)
-    except TuneboardError as error:
-        reference = secrets.token_hex(4)
-        log.exception("%s", reference)
-        text = f"Something is broken on our side ({error}). Reference {reference}."
-        reply = Reply(text, data=_error_json(error), exit_code=1)
     except KeyboardInterrupt:
         reply = Reply("Stopped. Runs that were started go on.", exit_code=130)
+    except Exception as error:  # the outermost loop of a terminal: say it in words, keep the rest
+        reply = _broken(error, options)
     _show(reply, as_json=options.json)
     return reply.exit_code
+
+
+def _broken(error: Exception, options: argparse.Namespace) -> Reply:
+    """What went wrong on our side: a sentence and a reference for the person, the rest in a log."""
+    reference = secrets.token_hex(4)
+    place = home_from(options.home).logs / "terminal.log"
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("a", encoding="utf-8") as log:
+            log.write(f"{now().isoformat()} {reference}\n{traceback.format_exc()}\n")
+        where = f"the log {place} has the rest under reference {reference}"
+    except OSError as full:
+        where = f"and the log {place} could not be written ({full.strerror})"
+    what = str(error) if isinstance(error, TuneboardError) else _in_words(error)
+    return Reply(f"It did not work: {what}; {where}.", data=_error_json(error), exit_code=1)
+
+
+def _in_words(error: Exception) -> str:
+    """The first line of somebody else's error; the database's are known by their words."""
+    line = (str(error).splitlines() or [""])[0]
+    if "database is locked" in line:
+        return "another process holds the ledger; try again"
+    if "not a database" in line or "malformed" in line:
+        return "ledger.sqlite is damaged; put a backup of it in its place"
+    return f"{type(error).__name__}: {line}"
 
 
 def _answer(options: argparse.Namespace) -> Reply:
@@ -137,7 +159,7 @@ def _show(reply: Reply, *, as_json: bool) -> None:
         console.print(grid)
 
 
-def _error_json(error: TuneboardError) -> dict[str, object]:
+def _error_json(error: Exception) -> dict[str, object]:
     return {"error": {"kind": type(error).__name__, "message": str(error)}}
 
 

@@ -110,6 +110,11 @@ def submit(
                 _move(db, found, ReviewState.WITHDRAWN, person.name, why)
             if found.state is ReviewState.APPROVED:
                 raise WrongState(f"{run.id} is approved already (review {found.id}).")
+            if found.state is ReviewState.REJECTED and found.evidence_digest == digest:
+                raise WrongState(
+                    f"{run.id} was rejected on this same evidence (review {found.id}); a rejection "
+                    "stays. Make a better run and submit that."
+                )
         at = now()
         review = Review(
             id=new_id("v"),
@@ -137,8 +142,12 @@ def decide(
     person: Person,
     verdict: Verdict,
     reason: str,
+    against_now: Sequence[str] = (),
 ) -> Decided:
     """Write one reviewer's decision, once.
+
+    Args:
+        against_now: Ids of the runs that the board compares it with at this moment.
 
     Raises:
         BadInput: There is no reason.
@@ -155,6 +164,11 @@ def decide(
     if before := _decision_of(ledger, review_id, person.name):
         return _said_before(review, before, verdict)
     _require_open(review)
+    if others := sorted(set(against_now) - set(review.compared_with)):
+        raise EvidenceChanged(
+            f"Since {review_id} was submitted there is a better baseline, {', '.join(others)}. "
+            f"Nothing was decided. `submit {run.id}` anew, so that it is compared with that one."
+        )
     if evidence_digest(home, run.id, policy, review.compared_with) != review.evidence_digest:
         raise EvidenceChanged(
             f"The evidence or the policy behind {review_id} changed since it was submitted. "
@@ -177,11 +191,6 @@ def get(ledger: Ledger, review_id: str) -> Review:
     """
     with ledger.read() as db:
         return _get(db, review_id)
-
-
-def open_review_of(ledger: Ledger, run_id: str) -> Review | None:
-    """The open review of a run, if there is one."""
-    return next((r for r in reviews(ledger, run_id) if r.state is ReviewState.IN_REVIEW), None)
 
 
 def reviews(ledger: Ledger, run_id: str | None = None) -> tuple[Review, ...]:
@@ -328,11 +337,26 @@ def _cut_off(ledger: Ledger, length: int) -> str:
 
 
 def _unearned(ledger: Ledger, found: Sequence[Decision]) -> str:
-    """A review that says approved without the approvals for it was edited, too."""
+    """What the rows around the chain say that the decisions in it do not bear out."""
     for review in reviews(ledger):
-        approvals = sum(d.review_id == review.id and d.verdict is Verdict.APPROVE for d in found)
-        if review.state is ReviewState.APPROVED and approvals < review.approvals_needed:
-            return f"review {review.id} says approved with {approvals} approvals"
+        made = [decision for decision in found if decision.review_id == review.id]
+        if problem := _contradiction(review, made, ledger.run(review.run_id).requested_by):
+            return problem
+    return ""
+
+
+def _contradiction(review: Review, made: Sequence[Decision], requested_by: str) -> str:
+    approvals = sum(decision.verdict is Verdict.APPROVE for decision in made)
+    rejected = any(decision.verdict is Verdict.REJECT for decision in made)
+    for decision in made:
+        if decision.person in {requested_by, review.requested_by}:
+            return f"decision {decision.seq} is by {decision.person}, whose own run it is"
+        if (decision.run_id, decision.evidence_digest) != (review.run_id, review.evidence_digest):
+            return f"review {review.id} is not the one that decision {decision.seq} was made on"
+    if review.state is ReviewState.APPROVED and approvals < review.approvals_needed:
+        return f"review {review.id} says approved with {approvals} approvals"
+    if rejected and review.state is not ReviewState.REJECTED:
+        return f"review {review.id} says {review.state.value} and was rejected"
     return ""
 
 

@@ -22,7 +22,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -45,6 +45,7 @@ from storage.records import (
 )
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 _METRICS = TypeAdapter(tuple[Metric, ...])
 _CHECKS = TypeAdapter(tuple[Check, ...])
@@ -168,10 +169,11 @@ class RunFolder:
         return (self.evidence / "manifest.json").exists()
 
     def metrics(self) -> tuple[Metric, ...]:
-        return _METRICS.validate_json(self._bytes("evidence/metrics.json"))
+        """Raises CorruptFolder where they are missing or not readable, as all of these do."""
+        return self._understood("evidence/metrics.json", _METRICS.validate_json)
 
     def checks(self) -> tuple[Check, ...]:
-        return _CHECKS.validate_json(self._bytes("evidence/checks.json"))
+        return self._understood("evidence/checks.json", _CHECKS.validate_json)
 
     def summary(self) -> EvidenceSummary:
         return self._record("evidence/summary.json", EvidenceSummary)
@@ -213,9 +215,12 @@ class RunFolder:
         """The digest of the manifest, after every file it names was hashed again.
 
         Raises:
-            CorruptFolder: A file is missing, changed, or not named in the manifest.
+            CorruptFolder: A file is missing, changed, or not named in the manifest, or the evidence
+                is that of another run.
         """
         manifest = self.manifest()
+        if manifest.run_id != self.run_id or manifest.spec_digest != self.spec().digest():
+            raise CorruptFolder(f"{self.run_id} holds the evidence of another run or spec")
         found = _hashes(self.evidence, "evidence") | _hashes(self.adapter, "adapter")
         found.pop("evidence/manifest.json", None)
         if found != manifest.files:
@@ -235,10 +240,20 @@ class RunFolder:
         return (self.path / name).read_bytes()
 
     def _record(self, name: str, kind: type[R]) -> R:
+        return self._understood(name, kind.model_validate_json)
+
+    def _understood(self, name: str, read: Callable[[bytes], T]) -> T:
+        """What a file says.
+
+        Raises:
+            CorruptFolder: It is missing, cannot be read, or says something else.
+        """
         try:
-            return kind.model_validate_json(self._bytes(name))
-        except FileNotFoundError as error:
+            return read(self._bytes(name))
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise CorruptFolder(f"{self.run_id} has no {name}") from error
+        except OSError as error:
+            raise CorruptFolder(f"{self.run_id}: {name} cannot be read: {error}") from error
         except ValidationError as error:
             raise CorruptFolder(f"{self.run_id}: {name} is not readable: {error}") from error
 
@@ -254,11 +269,15 @@ def write_whole(target: Path, text: str) -> None:
     """Write a file so that a reader sees the old content or the new, never a part."""
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name}.{os.getpid()}")
-    with aside.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    aside.replace(target)
+    try:
+        with aside.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        aside.replace(target)
+    except OSError:
+        aside.unlink(missing_ok=True)  # on a full disk, a part of it would take the last room
+        raise
 
 
 def dump_records(records: Sequence[Record]) -> str:

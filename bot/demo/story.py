@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from bot.bases import BUILT_IN, catalogue
 from bot.demo.messages import PLANTED
 from bot.demo.stage import Stage, is_up, set_stage
 from bot.replies import Reply, table
+from bot.settings import Settings
 from bot.slack import blocks
 from bot.workspace.driver import DriverError, User, shown
 from bot.workspace.state import Delivery, Message
@@ -133,7 +135,8 @@ def _plan(scene: Scene) -> str:
 
 
 def _launch(scene: Scene) -> str:
-    data = scene.stage.task_file.with_name("train.csv").read_bytes()
+    base = str(catalogue(Settings())[BUILT_IN].path).encode()
+    data = scene.stage.task_file.with_name("train.csv").read_bytes() + base
     for name, line in RUNS.items():
         key = hashlib.sha256(data + line.encode()).hexdigest()[:32]
         scene.ask("ana", line, "Run ", key=f"demo.{key}")

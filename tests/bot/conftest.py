@@ -10,18 +10,22 @@ from bot.settings import PersonEntry, Settings
 from storage import tasks
 from storage.home import Home
 from storage.ledger import Ledger
+from storage.published import Pointer, write_pointer
 from storage.records import (
     AttemptState,
+    BoardSummary,
     DataFile,
     DataQuality,
     DatasetVersion,
     DataSource,
     Event,
+    Metric,
     Role,
     Run,
     RunState,
     Split,
     SplitSummary,
+    Standing,
     Task,
     now,
 )
@@ -66,7 +70,9 @@ def finish(ledger: Ledger, home: Home) -> Callable[[str], Run]:
         (evidence / "note.json").write_text("{}")
         folder.publish_evidence(1, evidence, adapter)
         end = AttemptState.SUCCEEDED
-        return ledger.end_attempt(run_id, 1, end, "host", run_state=RunState.SUCCEEDED)
+        done = ledger.end_attempt(run_id, 1, end, "host", run_state=RunState.SUCCEEDED)
+        _publish(home, ledger.version(), done)
+        return done
 
     return make
 
@@ -84,3 +90,22 @@ def _dataset() -> DatasetVersion:
         splits=tuple(SplitSummary(split=s, rows=300, class_counts={"yes": 1}) for s in Split),
         quality=DataQuality(rows_read=3, rows_used=3),
     )
+
+
+def _publish(home: Home, version: int, run: Run) -> None:
+    """A board on which the run stands."""
+    standing = Standing(
+        run_id=run.id,
+        task="tickets",
+        task_version=1,
+        method=run.spec.method,
+        ranked=True,
+        primary=Metric(name="macro_f1", split="test", value=0.9, n=300),
+        status="baseline",
+    )
+    summary = BoardSummary(
+        ledger_version=version, published_at=now(), standings={"tickets": (standing,)}
+    )
+    (home.board / "board.json").write_text(summary.model_dump_json())
+    pointer = Pointer(snapshot="board.duckdb", summary="board.json", ledger_version=version)
+    write_pointer(home.board, pointer)

@@ -29,9 +29,19 @@ def test_the_same_event_three_times_is_one_run(actions: Actions, caller: Who) ->
     assert len(ids) == len(actions.ledger.runs()) == 1
 
 
+def test_a_key_stands_for_one_request(actions: Actions, caller: Who) -> None:
+    actions.handle("run tickets tfidf", caller("U2"), "nightly")
+    for line, who in (("run tickets majority", "U2"), ("run tickets tfidf", "U1")):
+        with pytest.raises(WrongState, match="key was used before"):
+            actions.handle(line, caller(who), "nightly")
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
+        ("top tickets and more", "takes one task"),
+        ("runs task=nothing", "There is no task 'nothing'"),
+        ("task add ~nobody-here/x", "Looking at the data"),
         ("run tickets lora", "starts from a base model"),
         ("run tickets tfidf base=minilm", "uses no base model"),
         ("run tickets lora base=nowhere", "There is no base 'nowhere'"),
@@ -101,6 +111,22 @@ def test_review_from_submission_to_approval(
     assert "*approved*" in reply.text
     assert reviews.get(actions.ledger, review_id).state is ReviewState.APPROVED
     assert reviews.decisions(actions.ledger)[0].reason == "it's better"
+
+
+def test_a_run_that_is_not_on_the_board_yet_is_not_reviewed(
+    actions: Actions, caller: Who, finish: Callable[[str], Run]
+) -> None:
+    run_id = str(actions.handle("run tickets tfidf", caller("U1"), "e1").run_id)
+    finish(run_id)
+    (actions.home.board / "CURRENT").unlink()
+    with pytest.raises(WrongState, match="not on the board yet"):
+        actions.handle(f"submit {run_id}", caller("U1"), "e2")
+
+
+@pytest.mark.parametrize("path", ["~nobody-here/x.toml", "x" * 300, "nul\0.toml"])
+def test_a_path_that_cannot_be_is_explained(actions: Actions, caller: Who, path: str) -> None:
+    with pytest.raises(BadInput, match="is not a path here"):
+        actions.handle_slow(f"task add {path}", caller("U1"), "e1")
 
 
 def test_from_chat_only_files_below_the_roots_can_be_named(

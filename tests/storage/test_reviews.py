@@ -1,5 +1,6 @@
 """Who may approve a run, and when; and that nobody can alter it unseen."""
 
+import shutil
 import threading
 from collections.abc import Callable
 
@@ -119,6 +120,53 @@ def test_a_changed_run_that_it_was_compared_with_is_refused(
     (home.run(baseline.id).evidence / "metrics.json").write_text("[ ]")
     with pytest.raises(EvidenceChanged, match=baseline.id):
         _approve(ledger, home, review)
+
+
+def test_a_better_baseline_that_came_later_is_refused(
+    ledger: Ledger, home: Home, review: Review
+) -> None:
+    with pytest.raises(EvidenceChanged, match="better baseline, r-new"):
+        reviews.decide(
+            ledger, home, review.id, POLICY, REVA, Verdict.APPROVE, "good", against_now=["r-new"]
+        )
+
+
+def test_evidence_of_another_run_is_refused(
+    ledger: Ledger, home: Home, finished: Callable[..., Run]
+) -> None:
+    good, mine = finished("good"), finished("mine")
+    for part in ("evidence", "adapter"):
+        shutil.rmtree(home.run(mine.id).path / part)
+        shutil.copytree(home.run(good.id).path / part, home.run(mine.id).path / part)
+    with pytest.raises(EvidenceChanged, match="evidence of another run"):
+        reviews.submit(ledger, home, mine, POLICY, ANA, [])
+
+
+def test_a_rejected_run_is_not_submitted_again_on_the_same_evidence(
+    ledger: Ledger, home: Home, review: Review
+) -> None:
+    reviews.decide(ledger, home, review.id, POLICY, REVA, Verdict.REJECT, "recall is too low")
+    with pytest.raises(WrongState, match="a rejection stays"):
+        reviews.submit(ledger, home, ledger.run(review.run_id), POLICY, ANA, [])
+
+
+@pytest.mark.parametrize(
+    ("tampering", "found"),
+    [
+        ("update runs set requested_by = 'reva'", "whose own run it is"),
+        ("update reviews set requested_by = 'reva'", "whose own run it is"),
+        ("update reviews set state = 'in_review'", "was rejected"),
+        ("update reviews set evidence_digest = 'x'", "is not the one that decision 1"),
+    ],
+)
+def test_verify_finds_what_the_decisions_do_not_bear_out(
+    ledger: Ledger, home: Home, review: Review, tampering: str, found: str
+) -> None:
+    reviews.decide(ledger, home, review.id, POLICY, REVA, Verdict.REJECT, "recall is too low")
+    assert reviews.verify(ledger).problem == ""
+    with ledger.write() as db:
+        db.execute(text(tampering))
+    assert found in reviews.verify(ledger).problem
 
 
 def test_submitting_twice_is_one_review(

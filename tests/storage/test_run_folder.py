@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from storage.errors import CorruptFolder, UnknownName
 from storage.home import Home
 from storage.records import Event, RunSpec, now
-from storage.run_folder import RunFolder
+from storage.run_folder import RunFolder, write_whole
 
 
 @pytest.fixture
@@ -91,3 +91,21 @@ def _publish(folder: RunFolder) -> None:
     (evidence / "metrics.json").write_text("[]")
     (adapter / "weights").write_bytes(b"1")
     folder.publish_evidence(1, evidence, adapter)
+
+
+@pytest.mark.parametrize("name", ["metrics", "checks"])
+def test_torn_evidence_is_a_corrupt_folder(folder: RunFolder, name: str) -> None:
+    read = {"metrics": folder.metrics, "checks": folder.checks}[name]
+    with pytest.raises(CorruptFolder, match=f"no evidence/{name}"):
+        read()
+    folder.evidence.mkdir()
+    (folder.evidence / f"{name}.json").write_text('[{"name": "acc')
+    with pytest.raises(CorruptFolder, match=f"{name}.json is not readable"):
+        read()
+
+
+def test_what_could_not_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError, match="taken"):
+        write_whole(tmp_path / "taken", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
