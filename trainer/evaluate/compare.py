@@ -15,7 +15,17 @@ from trainer.evaluate.arrays import FloatArray
 from trainer.evaluate.intervals import Z95
 from trainer.evaluate.predictions import Predictions
 from trainer.evaluate.resampling import RESAMPLES, cells_of, counts_of_cells, resampled_sizes
-from trainer.evaluate.scoring import COUNTED, example_scores, refuse_unknown
+from trainer.evaluate.scoring import COUNTED, example_scores, lower_is_better, refuse_unknown
+
+_REACH = {
+    "accuracy": 1.0,
+    "macro_f1": 1.0,
+    "weighted_f1": 1.0,
+    "roc_auc": 1.0,
+    "mcc": 2.0,
+    "brier": 2.0,
+}
+"""The largest difference that two models can have. A log loss has no bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,23 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(corrected)
 
 
+def least_error(metric: str, n: int, differences: float | FloatArray) -> float | FloatArray:
+    """The smallest standard error that a difference on n examples may claim.
+
+    Where no example speaks against a difference, its measured error is 0, and yet n more examples
+    could. So one example more on either side is added, as Bonett and Price do for shares: an error
+    of √2/n in units of the metric. A loss has no such unit: there the example is as large as the
+    difference itself, and models that never differ keep an error of 0.
+
+    Args:
+        metric: Its name.
+        n: Examples.
+        differences: Measured differences of two models, of any shape.
+    """
+    unit = np.abs(differences) if lower_is_better(metric) else _REACH[metric]
+    return float(np.sqrt(2)) / n * (unit + np.zeros_like(differences))
+
+
 def _accuracy_difference(a: Predictions, b: Predictions) -> PairedDifference:
     """McNemar's test with Bonett and Price's interval: one more example on either side.
 
@@ -129,7 +156,7 @@ def _mean_difference(
         if metric == "roc_auc"
         else "standard error of the paired difference"
     )
-    return _normal(mine[0] - theirs[0], error, len(a), how)
+    return _normal(mine[0] - theirs[0], error, len(a), metric, how, least_p=0.0)
 
 
 def _standard_error(values: FloatArray) -> float:
@@ -152,13 +179,27 @@ def _resampled_difference(
         counts_of_cells(whole, gold, theirs, classes)
     )
     how = f"standard error of {resamples} paired resamples"
-    return _normal(float(value), float(spread.std(ddof=1)), len(a), how)
+    error, least_p = float(spread.std(ddof=1)), 1 / (resamples + 1)
+    return _normal(float(value), error, len(a), metric, how, least_p)
 
 
-def _normal(value: float, error: float, n: int, how: str) -> PairedDifference:
-    """A normal interval and p-value; where all examples differ alike there is no doubt to show."""
-    if error == 0:
-        p = 1.0 if value == 0 else 0.0
-        return PairedDifference(value, value, value, p, n, f"{how}; all examples differ alike")
-    p = float(2 * norm.sf(abs(value) / error))
-    return PairedDifference(value, value - Z95 * error, value + Z95 * error, p, n, how)
+def _normal(
+    value: float, error: float, n: int, metric: str, how: str, least_p: float
+) -> PairedDifference:
+    """A normal interval and p-value that claim no more than n examples can show."""
+    error = max(error, float(least_error(metric, n, value)))
+    p = 1.0 if value == 0 else float(2 * norm.sf(abs(value) / error))
+    reach = _REACH.get(metric, float("inf"))
+    return PairedDifference(
+        value=value,
+        low=max(-reach, value - Z95 * error),
+        high=min(reach, value + Z95 * error),
+        p=min(1.0, max(p, least_p, _least_sign_test_p(n))),
+        n=n,
+        how=how,
+    )
+
+
+def _least_sign_test_p(n: int) -> float:
+    """The p-value of n examples that all speak for the same model; never 0."""
+    return 2 * 0.5 ** min(n, 1000)

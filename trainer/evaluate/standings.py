@@ -13,6 +13,7 @@ from scipy.stats import norm
 
 from trainer.evaluate.alignment import aligned
 from trainer.evaluate.arrays import BoolArray, FloatArray
+from trainer.evaluate.compare import least_error
 from trainer.evaluate.predictions import Predictions
 from trainer.evaluate.resampling import (
     RESAMPLES,
@@ -78,7 +79,7 @@ def rank_ranges(
     spread = _spread(aligned(runs), metric, seed, resamples, positive)
     if lower_is_better(metric):
         spread = _Spread(-spread.values, -spread.resampled)
-    beats = _beats(spread, alpha)
+    beats = _beats(spread, alpha, metric, len(runs[0]))
     better, worse = beats.sum(axis=0), beats.sum(axis=1)
     return tuple(RankRange(int(1 + better[i]), int(len(runs) - worse[i])) for i in range(len(runs)))
 
@@ -132,20 +133,20 @@ def _counted_spread(runs: Sequence[Predictions], metric: str, seed: int, resampl
     return _Spread(values, resampled)
 
 
-def _beats(spread: _Spread, alpha: float) -> BoolArray:
-    """Shape (M, M). Whether run i is surely better than run j."""
+def _beats(spread: _Spread, alpha: float, metric: str, n: int) -> BoolArray:
+    """Shape (M, M). Whether run i is surely better than run j of n examples.
+
+    The quantile is never below that of a single normal difference: resamples that hardly vary
+    would otherwise make it as small as the least error is large.
+    """
     first, second = np.triu_indices(len(spread.values), 1)
     difference = spread.values[first] - spread.values[second]
     resampled = spread.resampled[:, first] - spread.resampled[:, second]
-    error = resampled.std(axis=0, ddof=1)
-    telling = error > 1e-12  # models that never differ have no error, and are never told apart
-    beats = np.zeros((len(spread.values),) * 2, np.bool_)
-    if not telling.any():
-        return beats
-    first, second, difference = first[telling], second[telling], difference[telling]
-    error, resampled = error[telling], resampled[:, telling]
+    error = np.maximum(resampled.std(axis=0, ddof=1), least_error(metric, n, difference))
+    error = np.maximum(error, 1e-12)  # models that never differ are never told apart
     largest = (np.abs(resampled - difference) / error).max(axis=1)
-    needed = float(np.quantile(largest, 1 - alpha)) * error
-    beats[first, second] = difference > needed
-    beats[second, first] = -difference > needed
+    quantile = max(float(np.quantile(largest, 1 - alpha)), float(norm.ppf(1 - alpha / 2)))
+    beats = np.zeros((len(spread.values),) * 2, np.bool_)
+    beats[first, second] = difference > quantile * error
+    beats[second, first] = -difference > quantile * error
     return beats

@@ -126,6 +126,7 @@ create table checks (
 );
 
 -- one row a run compared with the best baseline, on the same test rows
+-- (interval and p-value with a least error; a board made before that has another schema)
 create table differences (
     run_id varchar not null,
     against varchar not null,

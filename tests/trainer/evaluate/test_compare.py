@@ -125,3 +125,29 @@ def test_the_positive_label_does_not_change_the_area_of_two_labels():
     here, there = (paired_difference(a, b, "roc_auc", positive=label) for label in "ab")
     assert here.value == pytest.approx(there.value)
     assert here.p == pytest.approx(there.p)
+
+
+def _perfect_and_constant(n):
+    """A model that is always right and sure, and one that says the same of every example."""
+    gold = np.arange(n) % 2
+    ids = tuple(f"e{row}" for row in range(n))
+    sure, same = np.eye(2)[gold], np.tile([0.6, 0.4], (n, 1))
+    return [Predictions(("a", "b"), gold, rows, ids) for rows in (sure, same)]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("n", [2, 4, 12, 300])
+def test_no_difference_claims_certainty_or_leaves_its_range(metric, n):
+    reach = {"mcc": 2, "brier": 2, "log_loss": np.inf}.get(metric, 1)
+    for pair in (_perfect_and_constant(n), _perfect_and_constant(n)[::-1], _opposed(n)):
+        found = paired_difference(*pair, metric)
+        assert -reach <= found.low <= found.value <= found.high <= reach
+        assert found.high - found.low >= 1 / n * abs(found.value)
+        assert 0 < found.p <= 1
+        if metric in ("macro_f1", "weighted_f1", "mcc"):
+            assert found.p >= 1 / 2001
+
+
+def _opposed(n):
+    right, _ = _perfect_and_constant(n)
+    return [right, Predictions(right.labels, right.gold, right.probabilities[:, ::-1], right.ids)]

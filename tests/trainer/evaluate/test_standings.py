@@ -79,3 +79,15 @@ def test_runs_on_different_examples_are_refused():
     first, second = _runs([0.8, 0.8], 100)
     with pytest.raises(ValueError, match="the examples differ"):
         rank_ranges([first, second.take(np.arange(50))], "accuracy")
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "weighted_f1", "mcc", "roc_auc", "log_loss"])
+def test_a_difference_without_spread_is_told_apart_on_many_examples_alone(metric):
+    def ranges(n):
+        gold = np.arange(n) % 2
+        rows = [np.eye(2)[gold] * 0.8 + 0.1, np.eye(2)[1 - gold] * 0.8 + 0.1]
+        ids = tuple(f"e{row}" for row in range(n))
+        return rank_ranges([Predictions(("a", "b"), gold, r, ids) for r in rows], metric)
+
+    assert ranges(2) == (RankRange(1, 2),) * 2
+    assert ranges(300) == (RankRange(1, 1), RankRange(2, 2))
