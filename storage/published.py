@@ -5,12 +5,15 @@ board/board-NNNNNNNN.duckdb    a snapshot that never changes
 board/board-NNNNNNNN.json      BoardSummary: the standings in short
 """
 
+import logging
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from storage.records import BoardSummary, Record, Standing
 from storage.run_folder import write_whole
+
+log = logging.getLogger(__name__)
 
 
 class Pointer(Record):
@@ -35,7 +38,7 @@ def write_pointer(board: Path, pointer: Pointer) -> None:
 
 
 def read_summary(board: Path) -> BoardSummary | None:
-    """The standings as last published, or None before the first publication."""
+    """The standings as last published; None before the first, or where the file is damaged."""
     for _ in range(3):  # a newer publication may take the file away between the two reads
         pointer = read_pointer(board)
         if pointer is None:
@@ -44,6 +47,9 @@ def read_summary(board: Path) -> BoardSummary | None:
             return BoardSummary.model_validate_json((board / pointer.summary).read_bytes())
         except FileNotFoundError:
             continue
+        except ValidationError as error:
+            log.error("%s is not a summary of the board: %s", pointer.summary, error)
+            return None
     return None
 
 

@@ -108,7 +108,11 @@ def make_task(
 ) -> GoldenTask:
     """A task of short support messages with train, validation and test rows."""
     rng = np.random.default_rng(seed)
-    sizes = {Split.TRAIN: 2 * test_rows, Split.VALIDATION: test_rows // 2, Split.TEST: test_rows}
+    sizes = {
+        Split.TRAIN: 2 * test_rows,
+        Split.VALIDATION: max(2, test_rows // 2),
+        Split.TEST: test_rows,
+    }
     rows = {split: _make_rows(split, size, labels, rng) for split, size in sizes.items()}
     path = f"/data/{name}.csv"
     task = Task(

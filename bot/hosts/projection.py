@@ -17,16 +17,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.hosts.standings import standings
+from bot.hosts.standings import Load, Placed, standings, unplaced
 from storage.board import Board, building, is_sound, publish
 from storage.errors import BadInput, CorruptFolder, InternalError
 from storage.home import Home
 from storage.ingest import ingest, is_behind, take_in_again
 from storage.ledger import Ledger
 from storage.predictions import predicted_rows
-from storage.published import Pointer, read_pointer
+from storage.published import Pointer, read_pointer, read_summary
 from storage.records import BoardSummary, Check, Standing
-from storage.standings import Candidate, summary_of, task_boards, write_standings
+from storage.standings import Candidate, TaskBoard, summary_of, task_boards, write_standings
 from trainer.evaluate.predictions import Predictions
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def project(home: Home, *, rebuild: bool = False) -> Pointer:
 def _is_current(home: Home, newest: Pointer, ledger: Ledger) -> bool:
     """Whether the publication knows the whole ledger and can be opened."""
     same = newest.ledger_version == ledger.version()
-    return same and (home.board / newest.summary).exists() and is_sound(home.board, newest)
+    return same and read_summary(home.board) is not None and is_sound(home.board, newest)
 
 
 def _build(home: Home, ledger: Ledger, *, rebuild: bool) -> BoardSummary:
@@ -69,11 +69,15 @@ def _build(home: Home, ledger: Ledger, *, rebuild: bool) -> BoardSummary:
 def _bring_up_to_date(board: Board, ledger: Ledger, home: Home) -> BoardSummary:
     begun = time.monotonic()
     known = ingest(board, ledger, home)
+    again: set[str] = set()  # each run once, so that this ends
     while True:
         try:
             found = _place_all(board, home)
             break
         except Unreadable as error:  # it was whole when it was taken in; the others go on
+            if error.run_id in again:
+                raise
+            again.add(error.run_id)
             log.warning("%s: its predictions cannot be read any more", error.run_id)
             take_in_again(board, home, error.run_id)
     log.info("%d standings in %.1f s", len(found), time.monotonic() - begun)
@@ -86,12 +90,24 @@ def _place_all(board: Board, home: Home) -> list[Standing]:
     found: list[Standing] = []
     checks: dict[str, Sequence[Check]] = {}
     for task in task_boards(board):
-        placed = standings(board, task, load)
+        placed = _place(board, task, load)
         found += placed.standings
         checks |= placed.checks
         load.cache_clear()  # one task's predictions at a time
     write_standings(board, found, checks)
     return found
+
+
+def _place(board: Board, task: TaskBoard, load: Load) -> Placed:
+    """One task's standings; what goes wrong in one task keeps no other from its board."""
+    try:
+        return standings(board, task, load)
+    except Unreadable:
+        raise
+    except Exception as error:
+        named = f"{task.task.name} version {task.task.version}"
+        log.exception("%s: its runs could not be placed", named)
+        return unplaced(task, f"the runs of this task could not be compared: {error}")
 
 
 class Unreadable(InternalError):

@@ -8,6 +8,7 @@ Everything is computed from what the runs left, with fixed seeds: the same runs 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from storage.board import Board
 from storage.records import (
@@ -15,6 +16,7 @@ from storage.records import (
     Difference,
     Method,
     Metric,
+    Outcome,
     RunState,
     Standing,
     digest_of,
@@ -31,6 +33,9 @@ SEEDS_NEEDED = 3
 PLACED_AT_MOST = 100
 """Runs of a task that are compared pairwise. Pairs grow with the square: beyond this the lower ones
 would cost minutes and memory, and share one wide range anyway."""
+
+ROWS_TO_COMPARE = 2
+"""From two rows on, a difference of two models has a spread."""
 
 Load = Callable[[Candidate], Predictions]
 
@@ -50,7 +55,7 @@ def standings(board: Board, task: TaskBoard, load: Load) -> Placed:
         board: Where earlier comparisons of the same runs are found; new places are noted there.
         load: Reads a run's predictions on the test split.
     """
-    apart = _not_comparable(task)
+    apart = alone = _not_comparable(task)
     comparable = [c for c in task.candidates if c.run_id not in apart]
     baseline = _best_baseline(comparable, task.task.primary_metric)
     differences = _differences(board, task, comparable, baseline, load)
@@ -58,9 +63,26 @@ def standings(board: Board, task: TaskBoard, load: Load) -> Placed:
     apart = _too_small(task) | beyond | apart
     if not task.is_newest:
         apart = {c.run_id: _old_version(task) for c in task.candidates} | apart
-    checks = {
+    checks = _not_compared(task, alone) | {
         c.run_id: _board_checks(c, task, differences.get(c.run_id), baseline) for c in comparable
     }
+    return _placed(task, apart, checks, places, differences, baseline)
+
+
+def unplaced(task: TaskBoard, why: str) -> Placed:
+    """The runs of a task that could not be placed: no places, but every run with the reason."""
+    apart = {c.run_id: why for c in task.candidates} | _not_comparable(task)
+    return _placed(task, apart, _not_compared(task, apart))
+
+
+def _placed(
+    task: TaskBoard,
+    apart: Mapping[str, str],
+    checks: Mapping[str, tuple[Check, ...]],
+    places: Mapping[str, tuple[int, int]] = MappingProxyType({}),
+    differences: Mapping[str, Difference] = MappingProxyType({}),
+    baseline: Candidate | None = None,
+) -> Placed:
     seeds = _seeds(task.candidates)
     found = [
         _standing(
@@ -164,7 +186,7 @@ def _differences(
         c.run_id: known_difference(board, c.run_id, baseline.run_id, task.task.primary_metric)
         or _difference(task, load(c), load(baseline), baseline.run_id)
         for c in comparable
-        if c is not baseline
+        if c is not baseline and _primary(c, task.task.primary_metric).n >= ROWS_TO_COMPARE
     }
 
 
@@ -230,6 +252,9 @@ def _board_checks(
     size = test_size(rows, policy.minimum_test_rows, policy.confident_test_rows)
     if candidate.method.is_baseline:
         return (size,)
+    if baseline and difference is None:
+        why = f"{rows} test row is too little to compare two models; {ROWS_TO_COMPARE} are needed"
+        return _no_comparison(why), size
     paired = (
         PairedDifference(
             value=difference.value,
@@ -244,6 +269,19 @@ def _board_checks(
     )
     against = f"{baseline.method.value} ({baseline.run_id})" if baseline else ""
     return beats_baseline(paired, against, metric=task.task.primary_metric), size
+
+
+def _not_compared(task: TaskBoard, apart: Mapping[str, str]) -> dict[str, tuple[Check, ...]]:
+    """What stands in place of the comparison with the best baseline, where there was none."""
+    return {
+        c.run_id: (_no_comparison(apart[c.run_id]),)
+        for c in task.candidates
+        if c.run_id in apart and not c.method.is_baseline
+    }
+
+
+def _no_comparison(why: str) -> Check:
+    return Check(id="beats_baseline", outcome=Outcome.NOT_RUN, reason=f"Not compared: {why}.")
 
 
 def _seeds(candidates: Sequence[Candidate]) -> Mapping[str, int]:

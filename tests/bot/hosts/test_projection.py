@@ -11,13 +11,16 @@ from typing import Any
 import golden
 import pytest
 
+from bot.hosts import projection
 from bot.hosts.projection import main, project
+from bot.hosts.standings import Load, Placed, standings
 from storage.board import Board
 from storage.home import Home
 from storage.ledger import Ledger
 from storage.published import read_pointer, read_summary, standing_of
 from storage.records import Method, Outcome, Policy, Standing
 from storage.reviews import evidence_digest
+from storage.standings import TaskBoard
 
 TABLES = ("tasks", "runs", "attempts", "transitions", "reviews", "decisions", "evidence", "metrics")
 COMPUTED = ("checks", "differences", "placings", "places", "standings")
@@ -247,3 +250,57 @@ def test_a_folder_without_a_ledger_is_refused_in_words(
     assert main(["--home", str(tmp_path / "nowhere")]) == 2
     assert "has no ledger yet" in capsys.readouterr().err
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_test_split_of_one_row_says_so_and_stops_no_board(home: Home, ledger: Ledger) -> None:
+    task = _task(ledger, test_rows=1)
+    _finish(ledger, home, task, Method.TFIDF, 1.0)
+    run = _finish(ledger, home, task, Method.LORA, 1.0)
+    project(home)
+    found = {standing.run_id: standing for standing in _standings(home)}[run]
+    assert found.difference is None
+    (check,) = [check for check in found.checks if check.id == "beats_baseline"]
+    assert check.outcome is Outcome.NOT_RUN
+    assert "too little to compare" in check.reason
+
+
+def test_an_error_in_one_task_is_said_there_and_the_others_have_their_places(
+    home: Home, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, broken = _task(ledger), _task(ledger, name="broken")
+    _finish(ledger, home, whole, Method.TFIDF, 0.8)
+    spec = golden.make_spec(broken, Method.LORA)
+    golden.finish_run(ledger, home, broken, spec, key="b", accuracy=0.8)
+
+    def place(board: Board, task: TaskBoard, load: Load) -> Placed:
+        if task.task.name == "broken":
+            raise ValueError("there is no ROC curve")
+        return standings(board, task, load)
+
+    monkeypatch.setattr(projection, "standings", place)
+    project(home)
+    assert _standings(home)[0].ranked
+    (found,) = _standings(home, "broken")
+    assert not found.ranked
+    assert "there is no ROC curve" in found.unranked_because
+    assert found.checks[-1].outcome is Outcome.NOT_RUN
+
+
+def test_a_damaged_summary_is_made_anew(home: Home, ledger: Ledger) -> None:
+    task = _task(ledger)
+    _finish(ledger, home, task, Method.TFIDF, 0.8)
+    pointer = project(home)
+    (home.board / pointer.summary).write_text('{"ledger_version": 1')
+    assert read_summary(home.board) is None
+    project(home)
+    assert len(_standings(home)) == 1
+
+
+def test_a_run_that_could_not_be_compared_says_so_as_a_check(home: Home, ledger: Ledger) -> None:
+    task = _task(ledger)
+    golden.fail_run(ledger, home, golden.make_spec(task, seed=9), key="f", message="no rows")
+    project(home)
+    (found,) = _standings(home)
+    (check,) = [check for check in found.checks if check.id == "beats_baseline"]
+    assert check.outcome is Outcome.NOT_RUN
+    assert "the run failed" in check.reason
