@@ -21,19 +21,30 @@ QUIET_S = 0.5
 LONGEST_WAIT_S = 2.0
 LONGEST_BACK_OFF_S = 60.0
 END_S = 5.0
+LIMIT_S = 600.0
+"""A projection that takes longer is stuck: even a thousand runs take a fraction of this."""
 
 
 def publish_now(home: Home, *, rebuild: bool = False) -> None:
     """Bring the published board up to date and return when that is done.
 
     Raises:
-        InternalError: The projection failed; the log has more.
+        InternalError: The projection failed, or took too long; the log has more.
     """
     words = [*PROGRAM, "--home", str(home.path), *(["--rebuild"] if rebuild else [])]
     with _log(home) as output:
-        done = subprocess.run(
-            words, stdout=output, stderr=output, env=child_environment(), check=False
-        )
+        try:
+            done = subprocess.run(
+                words,
+                stdout=output,
+                stderr=output,
+                env=child_environment(),
+                check=False,
+                timeout=LIMIT_S,
+            )
+        except subprocess.TimeoutExpired as error:  # it was killed
+            took = f"The board was not brought up to date within {LIMIT_S:.0f} s."
+            raise InternalError(took) from error
     if done.returncode != 0:
         raise InternalError(_failure(home, done.returncode))
 
@@ -64,6 +75,7 @@ class ProjectionKeeper:
         self._changed_at = self._not_before = 0.0
         self._behind_since: float | None = None
         self._failures = 0
+        self._started_at, self._told_to_end = 0.0, False
 
     def tick(self) -> None:
         """Collect a child that has ended; start one where the board is behind."""
@@ -78,11 +90,14 @@ class ProjectionKeeper:
             self._child.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(END_S)
+            self._child.kill()  # nothing where it has ended
+            self._child.wait()
             self._child = None
 
     def _collect(self, child: "subprocess.Popen[bytes]") -> bool:
         code = child.poll()
         if code is None:
+            self._end_stuck(child)
             return False
         self._child = None
         if code == 0:
@@ -93,6 +108,18 @@ class ProjectionKeeper:
         self._not_before = self._clock() + pause
         log.error("%s Trying again in %.0f s.", _failure(self._home, code), pause)
         return True
+
+    def _end_stuck(self, child: "subprocess.Popen[bytes]") -> None:
+        """End a child past its time, kindly first; the next tick collects it as a failure."""
+        over = self._clock() - self._started_at - LIMIT_S
+        if over < 0:
+            return
+        if not self._told_to_end:
+            log.error("The projection is stuck after %.0f s and is ended.", LIMIT_S)
+            child.terminate()
+            self._told_to_end = True
+        elif over >= END_S:
+            child.kill()
 
     def _is_due(self) -> bool:
         """Whether the board is behind and nothing more happened for a moment, or for too long."""
@@ -109,11 +136,17 @@ class ProjectionKeeper:
         return at - self._changed_at >= QUIET_S or at - self._behind_since >= LONGEST_WAIT_S
 
     def _published(self) -> int | None:
-        pointer = read_pointer(self._home.board)
-        return pointer.ledger_version if pointer else None
+        """The version of the board that is there whole; None where a file of it is gone."""
+        board = self._home.board
+        pointer = read_pointer(board)
+        if pointer is None:
+            return None
+        whole = all((board / name).exists() for name in (pointer.snapshot, pointer.summary))
+        return pointer.ledger_version if whole else None
 
     def _start(self) -> None:
         self._behind_since = None
+        self._started_at, self._told_to_end = self._clock(), False
         words = [*self._program, "--home", str(self._home.path)]
         with _log(self._home) as output:
             self._child = subprocess.Popen(

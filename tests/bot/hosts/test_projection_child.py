@@ -21,6 +21,8 @@ PUBLISHES = """
     with (home.path / "count").open("a") as note:
         note.write("x")
     version = int((home.path / "version").read_text())
+    for name in "sj":
+        (home.board / name).touch()
     write_pointer(home.board, Pointer(snapshot="s", summary="j", ledger_version=version))
 """
 FAILS = """
@@ -30,6 +32,14 @@ FAILS = """
         note.write("x")
     raise SystemExit("no room on the disk")
 """
+STUCK = """
+    import sys, time
+    from pathlib import Path
+    with (Path(sys.argv[2]) / "count").open("a") as note:
+        note.write("x")
+    time.sleep(60)
+"""
+DEAF = "\n    import signal\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)" + STUCK
 
 
 class Bench:
@@ -124,7 +134,55 @@ def test_a_failing_projection_is_tried_again_less_and_less_often(
     assert "no room on the disk" in caplog.text
 
 
-def test_asked_for_at_once_a_failure_is_an_error_with_its_reason(
+def test_a_board_whose_file_is_gone_is_made_again(
+    bench: Callable[[str], Bench], until: Callable[..., None]
+) -> None:
+    made = bench(PUBLISHES)
+    made.tick()
+    made.tick(1)
+    until(lambda: made.published == 0)
+    child = made.keeper._child
+    assert child
+    child.wait(20)
+    (made.home.board / "j").unlink()
+    for _ in range(3):
+        made.tick(1)
+    until(lambda: (made.home.board / "j").exists())
+
+
+@pytest.mark.parametrize("script", [STUCK, DEAF])
+def test_a_stuck_projection_is_ended_and_tried_again(
+    bench: Callable[[str], Bench], until: Callable[..., None], script: str
+) -> None:
+    made = bench(script)
+    made.tick()
+    made.tick(1)
+    child = made.keeper._child
+    assert child
+    until(lambda: made.started == 1)
+    made.tick(projection_child.LIMIT_S - 1)
+    assert child.poll() is None
+    made.tick(2)
+    if script is DEAF:
+        made.tick(projection_child.END_S)
+    assert child.wait(20) != 0
+    made.tick()
+    made.tick(2.1)
+    made.tick(1)
+    until(lambda: made.started == 2)
+
+
+def test_asked_for_at_once_a_stuck_projection_is_an_error(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = (sys.executable, "-c", textwrap.dedent(STUCK))
+    monkeypatch.setattr(projection_child, "PROGRAM", program)
+    monkeypatch.setattr(projection_child, "LIMIT_S", 0.5)
+    with pytest.raises(InternalError, match="not brought up to date within"):
+        publish_now(home)
+
+
+def test_asked_for_at_once_a_failure_a_failure_is_an_error_with_its_reason(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = (sys.executable, "-c", textwrap.dedent(FAILS))
