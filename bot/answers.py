@@ -1,5 +1,6 @@
 """From facts to a Reply: the words people read, and the JSON programs read. No decisions here."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,13 @@ from storage.records import (
 )
 from storage.run_folder import RunFolder
 from storage.tasks import RegisteredTask
+
+log = logging.getLogger(__name__)
+
+Evidence = tuple[EvidenceSummary | None, tuple[Metric, ...], tuple[Check, ...], str]
+"""What a folder holds, and a note where it cannot be read."""
+
+UNREADABLE = "The evidence cannot be read."
 
 WORDS = {
     Outcome.PASS: "pass",
@@ -168,9 +176,8 @@ def runs(found: Sequence[Run], home: Home) -> Reply:
 
 def run(found: Run, folder: RunFolder, ledger: Ledger, standing: Standing | None = None) -> Reply:
     """A run with state and progress, and its numbers once there are any."""
-    summary = _summary(folder)
-    metrics = folder.metrics() if summary else ()
-    checks = standing.checks if standing else folder.checks() if summary else ()
+    summary, metrics, found_checks, note = evidence(folder)
+    checks = standing.checks if standing else found_checks
     place = ledger.queue_place(found.id)
     lines = [
         f"Run `{found.id}` is *{found.state.value}*: {describe(found.spec)}.",
@@ -178,6 +185,7 @@ def run(found: Run, folder: RunFolder, ledger: Ledger, standing: Standing | None
         *([f"{found.reason}"] if found.reason and found.state.ended else []),
         *([progress_line(event)] if (event := newest_event(found, folder)) else []),
         *([engine_line(summary)] if summary else []),
+        *([note] if note else []),
         *[metric_line(metric) for metric in headline(found.spec, metrics)],
         *[check_line(check) for check in checks],
     ]
@@ -382,6 +390,17 @@ def task_json(item: RegisteredTask) -> Mapping[str, Any]:
     }
 
 
+def evidence(folder: RunFolder) -> Evidence:
+    """All of it or, with a note, none: a broken folder must not hide the run."""
+    if not folder.has_evidence:
+        return None, (), (), ""
+    try:
+        return folder.summary(), folder.metrics(), folder.checks(), ""
+    except errors.CorruptFolder as error:
+        log.warning("%s is shown without evidence: %s", folder.run_id, error)
+        return None, (), (), UNREADABLE
+
+
 def _summary(folder: RunFolder) -> EvidenceSummary | None:
     """None where there is no readable evidence; a broken folder must not hide the run."""
     try:
@@ -391,10 +410,10 @@ def _summary(folder: RunFolder) -> EvidenceSummary | None:
 
 
 def _primary(found: Run, home: Home) -> str:
-    folder = home.run(found.id)
-    if _summary(folder) is None:
-        return found.reason[:60] if found.state is RunState.FAILED else "–"
-    best = headline(found.spec, folder.metrics())
+    summary, metrics, _, note = evidence(home.run(found.id))
+    if summary is None:
+        return found.reason[:60] if found.state is RunState.FAILED else note or "–"
+    best = headline(found.spec, metrics)
     return f"{best[0].name} {number(best[0])}" if best else "–"
 
 

@@ -2,16 +2,21 @@
 
 Transitions are read from the ledger behind a cursor that is moved only after the listener returned;
 progress is noticed by the size of the events file. Whoever tells people (the Slack publisher) does
-this, also while another process dispatches.
+this, also while another process dispatches. A run that can never be told of is passed over.
 """
 
+import logging
 from typing import Protocol
 
 from storage.home import Home
 from storage.ledger import Ledger
 from storage.records import Attempt
 
+log = logging.getLogger(__name__)
+
 CURSOR = "relayed"
+MOST_TRIES = 10
+"""Ticks in a row in which some run could not be told of, after which the cursor moves on."""
 
 
 class RunListener(Protocol):
@@ -29,6 +34,7 @@ class Relay:
         self._ledger = ledger
         self._home = home
         self._listener = listener
+        self._failures = 0
         self._sizes: dict[tuple[str, int], int] = {}
 
     def tick(self) -> None:
@@ -42,10 +48,21 @@ class Relay:
         changed += [
             attempt.run_id for attempt in self._ledger.active_attempts() if self._grew(attempt)
         ]
-        for run_id in dict.fromkeys(changed):
-            self._listener.run_changed(run_id)
+        told = [self._tell(run_id) for run_id in dict.fromkeys(changed)]
+        self._failures = 0 if all(told) else self._failures + 1
+        if self._failures % MOST_TRIES:
+            return
         if steps:
             self._ledger.move_cursor(CURSOR, steps[-1].id)
+
+    def _tell(self, run_id: str) -> bool:
+        """One run that cannot be told of must not keep the others from being told."""
+        try:
+            self._listener.run_changed(run_id)
+        except Exception:
+            log.exception("%s cannot be told of now", run_id)
+            return False
+        return True
 
     def _grew(self, attempt: Attempt) -> bool:
         events = self._home.run(attempt.run_id).attempt(attempt.number) / "events.jsonl"

@@ -128,7 +128,7 @@ def _progress(facts: RunFacts) -> list[str]:
 
 def _results(facts: RunFacts) -> list[str]:
     if facts.summary is None:
-        return []
+        return [facts.note] if facts.note else []
     flagged = [c for c in facts.checks if c.outcome in {Outcome.WARN, Outcome.FAIL}]
     not_run = [c.id for c in facts.checks if c.outcome is Outcome.NOT_RUN]
     passed = [c.id for c in facts.checks if c.outcome is Outcome.PASS]

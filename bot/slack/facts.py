@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from bot import answers
 from bot.actions import Actions
 from storage import published, reviews
-from storage.errors import CorruptFolder
 from storage.records import (
     Check,
     Decision,
@@ -34,6 +33,7 @@ class RunFacts:
     standing: Standing | None
     review: Review | None
     board_url: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def run_facts(actions: Actions, run_id: str) -> RunFacts:
     folder = actions.home.run(run_id)
     events = folder.events(run.attempt).events if run.attempt else ()
     steps = [event for event in events if event.kind != "engine"]
-    summary = _evidence(actions, run)
+    summary, metrics, checks, note = answers.evidence(folder)
     standing = published.standing_of(actions.home.board, run_id)
     found = reviews.reviews(actions.ledger, run_id)
     return RunFacts(
@@ -65,11 +65,12 @@ def run_facts(actions: Actions, run_id: str) -> RunFacts:
         progress=steps[-1] if steps and run.state is RunState.ACTIVE else None,
         engine=_engine(events, summary),
         summary=summary,
-        metrics=folder.metrics() if summary else (),
-        checks=standing.checks if standing else folder.checks() if summary else (),
+        metrics=metrics,
+        checks=standing.checks if standing else checks,
         standing=standing,
         review=found[0] if found else None,
         board_url=actions.settings.leaderboard.url.rstrip("/"),
+        note=note,
     )
 
 
@@ -82,15 +83,6 @@ def review_facts(actions: Actions, review_id: str) -> ReviewFacts:
         decisions=reviews.decisions(actions.ledger, review_id),
         head=reviews.head(actions.ledger),
     )
-
-
-def _evidence(actions: Actions, run: Run) -> EvidenceSummary | None:
-    """None where there is none that can be read; a broken folder must not silence the run."""
-    folder = actions.home.run(run.id)
-    try:
-        return folder.summary() if folder.has_evidence else None
-    except CorruptFolder:
-        return None
 
 
 def _engine(events: tuple[Event, ...], summary: EvidenceSummary | None) -> str:

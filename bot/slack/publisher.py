@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from pydantic import ValidationError
+
 from bot.actions import Actions
 from bot.hosts import locks
 from bot.hosts.relay import Relay
@@ -71,11 +73,20 @@ class Publisher:
         self._thread.join()
 
     def tick(self) -> None:
-        """Say everything that may be said now."""
-        self._relay.tick()
-        self._boards.tick()
+        """Say everything that may be said now. What goes wrong in one part keeps no other back."""
+        for part in (
+            self._relay.tick,
+            self._boards.tick,
+            self._say_words_due,
+            self._say_in_channel,
+        ):
+            self._carefully(part)
+
+    def _say_words_due(self) -> None:
         for row in outbox.pending(self._ledger, limit=200, kinds=("say",)):
             self._say_in(_lane_of_words(row), row)
+
+    def _say_in_channel(self) -> None:
         post, update = f"post {self._channel}", f"update {self._channel}"
         if not (self._is_free(post) or self._is_free(update)):
             return
@@ -103,6 +114,10 @@ class Publisher:
         except (NeverSaid, TuneboardError) as error:
             log.error("%s of %s is never said: %s", row.kind, row.subject, error)
             outbox.give_up(self._ledger, row.id, str(error))
+        except Exception as error:
+            log.exception("%s of %s cannot be said now", row.kind, row.subject)
+            wait_s = min(LONGEST_WAIT_S, 2.0 ** min(row.tries, 10))
+            self._put_back(row, lane, TryLater(repr(error), wait_s, anything=False))
         else:
             outbox.mark_sent(self._ledger, row.id, ref)
             self._pace(lane)
@@ -207,7 +222,10 @@ class Publisher:
 
 
 def _lane_of_words(row: Outgoing) -> str:
-    target = Target.model_validate(row.payload["target"])
+    try:
+        target = Target.model_validate(row.payload["target"])
+    except (KeyError, ValidationError):
+        return ""  # saying it fails too, where that is counted
     return "" if target.private or not target.channel else f"post {target.channel}"
 
 

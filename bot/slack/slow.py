@@ -3,6 +3,7 @@
 import logging
 import secrets
 import threading
+from datetime import timedelta
 
 from bot.access import Caller
 from bot.actions import Actions
@@ -12,10 +13,12 @@ from bot.slack.speech import Target
 from storage import outbox
 from storage.errors import UserError
 from storage.outbox import Outgoing
+from storage.records import now
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.5
+MOST_TRIES = 5
 
 
 class SlowWorker:
@@ -28,6 +31,10 @@ class SlowWorker:
         self._actions = actions
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="slow", daemon=True)
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
 
     def start(self) -> None:
         self._thread.start()
@@ -42,7 +49,20 @@ class SlowWorker:
         for row in outbox.pending(self._actions.ledger, kinds=("slow",)):
             if self._stop.is_set():
                 return
+            self._carefully(row)
+
+    def _carefully(self, row: Outgoing) -> None:
+        """What goes wrong with one request keeps no other from its turn."""
+        outbox.take(self._actions.ledger, row.id)
+        try:
             self._answer(row)
+        except Exception as error:
+            log.exception("the slow request %d cannot be answered now", row.id)
+            if row.tries + 1 >= MOST_TRIES:
+                outbox.give_up(self._actions.ledger, row.id, repr(error))
+            else:
+                until = now() + timedelta(seconds=2.0**row.tries)
+                outbox.put_back(self._actions.ledger, row, until, repr(error))
 
     def _answer(self, row: Outgoing) -> None:
         asked = row.payload

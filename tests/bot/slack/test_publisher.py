@@ -16,12 +16,12 @@ from bot.actions import Actions
 from bot.settings import SlackSettings
 from bot.slack import blocks, speech
 from bot.slack.posts import Posts
-from bot.slack.publisher import Publisher
+from bot.slack.publisher import MOST_TRIES, Publisher
 from bot.slack.run_listener import SlackRunListener
 from bot.slack.speech import Target
 from bot.workspace.driver import Workspace, shown
 from storage import outbox
-from storage.records import Run
+from storage.records import EvidenceSummary, Run, now
 
 Launch = Callable[[], str]
 
@@ -281,3 +281,50 @@ def test_killed_between_post_and_note_it_posts_nothing_twice(
     _tick_until_quiet(publisher, slack_actions)
     assert len(workspace.channel("models").messages()) == 1
     assert outbox.message_of(slack_actions.ledger, run_id, "C0MODELS") is not None
+
+
+def _summary(run: Run) -> EvidenceSummary:
+    same = dict.fromkeys(("spec_digest", "dataset_digest", "test_digest", "scoring"), "x")
+    same |= dict.fromkeys(("engine", "engine_reason", "device", "dtype"), "x")
+    task = {"task": run.spec.task.name, "task_version": 1, "labels": ("no", "yes"), "rows": {}}
+    more = {"run_id": run.id, "attempt": 1, "method": run.spec.method, "seed": 1}
+    return EvidenceSummary.model_validate({**same, **task, **more, "finished_at": now()})
+
+
+def test_a_torn_folder_silences_nobody_else(
+    publisher: Publisher,
+    slack_actions: Actions,
+    workspace: Workspace,
+    launch: Launch,
+    finish: Callable[[str], Run],
+    caller: Callable[[str], Caller],
+) -> None:
+    torn, other = launch(), launch()
+    finish(torn)
+    evidence = slack_actions.home.run(torn).evidence
+    (evidence / "summary.json").write_text(
+        _summary(slack_actions.ledger.run(torn)).model_dump_json()
+    )
+    (evidence / "metrics.json").write_text('[{"name": "acc')
+    _say(slack_actions, "private answer", user="U1", channel="C0MODELS")
+    _tick_until_quiet(publisher, slack_actions)
+    cards = {shown(m) for m in workspace.channel("models").messages() if not m.thread_ts}
+    assert any(other in card for card in cards)
+    assert any(torn in card and "The evidence cannot be read." in card for card in cards)
+    assert "private answer" in [m.text for m in workspace.user("ana").sees()]
+    for line in (f"status {torn}", "runs"):
+        assert "The evidence cannot be read." in str(slack_actions.handle(line, caller("U1"), line))
+
+
+def test_a_row_that_cannot_be_said_is_put_back_and_given_up_in_the_end(
+    publisher: Publisher, slack_actions: Actions, workspace: Workspace
+) -> None:
+    with slack_actions.ledger.write() as db:
+        outbox.enqueue(db, "say", channel="", subject="", payload={"target": {"no": 1}})
+    _say(slack_actions, "behind it", user="U1", channel="C0MODELS")
+    publisher.tick()
+    assert [m.text for m in workspace.user("ana").sees()] == ["behind it"]
+    with slack_actions.ledger.write() as db:
+        db.exec_driver_sql("update outbox set tries = ?, not_before = created_at", (MOST_TRIES,))
+    publisher.tick()
+    assert not _waiting(slack_actions)
