@@ -88,7 +88,8 @@ def _run(home: Home, stop: threading.Event, *, works: bool) -> None:
         stack.callback(socket.close)
         log.info("connected; home %s", home.path)
         while not stop.wait(HEALTH_EVERY_S):
-            alive = publisher.is_alive and (worker is None or worker.is_alive)
+            alive = publisher.is_alive and slow.is_alive
+            alive = alive and (worker is None or worker.is_alive)
             _tell_health(home, ok=alive and socket.is_connected)
         log.info("stopping; runs that were started go on")
     _tell_health(home, ok=False)
@@ -144,7 +145,11 @@ def _health_file(home: Home) -> Path:
 
 
 def _tell_health(home: Home, *, ok: bool) -> None:
-    write_whole(_health_file(home), json.dumps({"ok": ok, "at": time.time()}))
+    """Without room on the disk it goes on: what was said last grows old and says enough."""
+    try:
+        write_whole(_health_file(home), json.dumps({"ok": ok, "at": time.time()}))
+    except OSError as error:
+        log.error("how the bot is cannot be written down: %s", error)
 
 
 def _parser() -> argparse.ArgumentParser:

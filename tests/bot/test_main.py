@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bot.__main__ import is_healthy, main
+from bot.__main__ import _tell_health, is_healthy, main
 from bot.actions import Actions
 from bot.workspace.driver import Workspace, shown
 from bot.workspace.processes import running_bot, running_workspace, slack_settings
@@ -102,3 +102,12 @@ def test_a_token_that_slack_refuses_stops_the_start(
     monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-wrong")
     assert main(["--home", str(ready.path), "--no-work"]) == 2
     assert "does not accept a token" in capsys.readouterr().err
+
+
+def test_a_health_that_cannot_be_written_ends_nothing(home: Home) -> None:
+    _tell_health(home, ok=True)
+    assert is_healthy(home)
+    (home.locks / "bot-health.json").unlink()
+    (home.locks / "bot-health.json").mkdir()
+    _tell_health(home, ok=True)
+    assert (home.locks / "bot-health.json").is_dir()
