@@ -60,7 +60,7 @@ class Reloading:
 @contextmanager
 def reloading(run: Path, adapter: Path, texts: Sequence[str]) -> Iterator[Reloading]:
     """Start the fresh process; it is ended when the block is left."""
-    words = [sys.executable, "-m", "trainer", "reload", str(run), "--adapter", str(adapter)]
+    words = [sys.executable, "-P", "-m", "trainer", "reload", str(run), "--adapter", str(adapter)]
     # A file and not a pipe, so that it can be read whenever the other side is ready for it.
     with tempfile.TemporaryFile("w+", encoding="utf-8") as question:
         json.dump({"texts": list(texts)}, question)

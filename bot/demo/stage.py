@@ -16,7 +16,7 @@ from bot.bases import BUILT_IN, catalogue
 from bot.demo.messages import write_files
 from bot.settings import Settings, child_environment, os_user
 from bot.workspace.driver import Workspace
-from bot.workspace.processes import running_bot, running_workspace, slack_settings
+from bot.workspace.processes import ending_with_us, running_bot, running_workspace, slack_settings
 from bot.workspace.seed import Seed, new_seed, read_seed
 from storage.errors import BadInput
 from storage.home import Home
@@ -116,13 +116,18 @@ def _leaderboard(home: Home, port: int) -> Iterator[None]:
     if spec is None or spec.origin is None:
         raise BadInput("The leaderboard is not installed; `make install` brings it.")
     app = Path(spec.origin).parent / "app.py"
-    words = [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}"]
+    words = [sys.executable, "-P", "-m", "streamlit", "run", str(app), f"--server.port={port}"]
     words += ["--server.address=127.0.0.1", "--server.headless=true"]
     words += ["--browser.gatherUsageStats=false"]
     environment = child_environment() | {"TUNEBOARD_HOME": str(home.path)}
     with (home.logs / "leaderboard.log").open("a") as log:
         process = subprocess.Popen(
-            words, stdout=log, stderr=log, env=environment, cwd=app.parent.parent
+            words,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            cwd=app.parent.parent,
+            preexec_fn=ending_with_us(),
         )
     try:
         yield

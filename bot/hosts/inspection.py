@@ -22,7 +22,7 @@ def inspect_task(
         BadData: The rows cannot be used; the message is the trainer's.
         InternalError: The trainer could not be asked.
     """
-    words = [sys.executable, "-m", "trainer", "inspect", "-"]
+    words = [sys.executable, "-P", "-m", "trainer", "inspect", "-"]
     if base and base.path:
         words += ["--base", base.path]
     if max_tokens:

@@ -24,7 +24,7 @@ from storage.home import Home
 log = logging.getLogger(__name__)
 
 ANSWER_S = 10.0
-TRAINER = (sys.executable, "-m", "trainer")
+TRAINER = (sys.executable, "-P", "-m", "trainer")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from storage.published import read_pointer
 
 log = logging.getLogger(__name__)
 
-PROGRAM = (sys.executable, "-m", "bot.hosts.projection")
+PROGRAM = (sys.executable, "-P", "-m", "bot.hosts.projection")
 QUIET_S = 0.5
 LONGEST_WAIT_S = 2.0
 LONGEST_BACK_OFF_S = 60.0

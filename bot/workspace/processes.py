@@ -1,9 +1,12 @@
 """Starts a local workspace, and a bot that is connected to it: for the demo and for tests."""
 
+import ctypes
 import json
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +15,8 @@ from bot.workspace.driver import DriverError, Workspace
 from bot.workspace.seed import Seed, read_seed, write_seed
 
 STOP_PATIENCE_S = 15
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)  # loaded here: between fork and exec nothing may be
 
 
 @contextmanager
@@ -26,7 +31,16 @@ def running_workspace(folder: Path, seed: Seed | None = None, port: int = 0) -> 
     state = folder / "workspace.json"
     if seed:
         write_seed(state, seed)
-    words = [sys.executable, "-m", "bot.workspace", "--port", str(port), "--state", str(state)]
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "bot.workspace",
+        "--port",
+        str(port),
+        "--state",
+        str(state),
+    ]
     with _process(words, folder / "workspace.log", child_environment()) as process:
         assert process.stdout is not None  # noqa: S101  it was asked for as a pipe
         line = process.stdout.readline()
@@ -44,7 +58,7 @@ def running_bot(
     The home's `tuneboard.toml` has to name the workspace: `[slack]` with `api_url`, `team` and
     `channel`, as `slack_settings` gives them.
     """
-    words = [sys.executable, "-m", "bot", "--home", str(home), *arguments]
+    words = [sys.executable, "-P", "-m", "bot", "--home", str(home), *arguments]
     tokens = {
         "SLACK_BOT_TOKEN": workspace.seed.bot_token,
         "SLACK_APP_TOKEN": workspace.seed.app_token,
@@ -69,6 +83,22 @@ def slack_settings(workspace: Workspace) -> Mapping[str, str]:
     return place | {"api_url": workspace.api_url}
 
 
+def ending_with_us() -> Callable[[], None]:
+    """A `preexec_fn` for a child that is told to end when we are killed (on Linux).
+
+    The kernel tells it when the thread that started it ends, so that has to be one that stays.
+    """
+    ours = os.getpid()
+
+    def ask() -> None:
+        if sys.platform == "linux":
+            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != ours:
+            os._exit(1)  # we were killed before it asked
+
+    return ask
+
+
 @contextmanager
 def _process(
     words: list[str], log: Path, environment: Mapping[str, str]
@@ -77,7 +107,12 @@ def _process(
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as stream:
         process = subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=stream, text=True, env=dict(environment)
+            words,
+            stdout=subprocess.PIPE,
+            stderr=stream,
+            text=True,
+            env=dict(environment),
+            preexec_fn=ending_with_us(),
         )
     try:
         yield process

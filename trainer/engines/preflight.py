@@ -33,7 +33,7 @@ def unsloth_preflight() -> Preflight:
     with tempfile.TemporaryDirectory() as folder:
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "trainer.engines.preflight"],
+                [sys.executable, "-P", "-m", "trainer.engines.preflight"],
                 capture_output=True,
                 text=True,
                 timeout=TIMEOUT_S,
