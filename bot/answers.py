@@ -199,7 +199,12 @@ def run(found: Run, folder: RunFolder, ledger: Ledger, standing: Standing | None
 
 
 def top(task_name: str, summary: BoardSummary | None, url: str) -> Reply:
-    rows = summary.standings.get(task_name, ()) if summary else ()
+    if summary is None:
+        return Reply(
+            "There is no board yet; one is made when a run ends. `tuneboard rebuild` makes it now.",
+            data={"standings": []},
+        )
+    rows = summary.standings.get(task_name, ())
     if not rows:
         return Reply(
             f"The board of {task_name} is empty: no run has finished.", data={"standings": []}

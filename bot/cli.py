@@ -21,8 +21,9 @@ from bot.access import Caller
 from bot.actions import Actions
 from bot.commands import VERBS, Command, did_you_mean, parse_words
 from bot.replies import Reply
-from bot.settings import home_from, load_settings, os_user
+from bot.settings import Settings, home_from, load_settings, os_user
 from storage.errors import BadInput, TuneboardError, UnknownName, UserError
+from storage.home import Home
 from storage.ledger import Ledger
 from storage.records import now
 
@@ -81,8 +82,9 @@ def _answer(options: argparse.Namespace) -> Reply:
         return terminal.health(home)
     if words[0] == "demo":
         return terminal.demo(home, leave=options.exit, as_json=options.json)
-    settings = load_settings(home)
-    home.create()
+    if local and words[1:]:
+        raise BadInput(f"`{words[0]}` takes no words: leave out {' '.join(words[1:])!r}.")
+    settings = _settings(home)
     ledger = Ledger.open(home.ledger_file)
     try:
         actions = Actions(ledger, home, settings)
@@ -92,11 +94,25 @@ def _answer(options: argparse.Namespace) -> Reply:
         caller = Caller(settings.person_of_os(user), "terminal", user)
         key = f"terminal:{options.key or secrets.token_hex(16)}"
         reply = actions.perform(command, caller, key)
-        if command.verb == "run" and options.wait and reply.run_id:
+        if command.verb != "run" or not reply.run_id:
+            return reply
+        if options.wait:
             return terminal.wait_for_run(actions, reply.run_id, quiet=options.json)
-        return reply
+        return terminal.with_queue_hint(reply, home)
     finally:
         ledger.close()
+
+
+def _settings(home: Home) -> Settings:
+    try:
+        settings = load_settings(home)
+        home.create()
+    except OSError as error:
+        raise BadInput(
+            f"{str(home.path)!r} cannot be the home folder: {error.strerror}. Give a folder "
+            "of yours with --home."
+        ) from error
+    return settings
 
 
 def _parse(words: Sequence[str]) -> Command:

@@ -107,4 +107,4 @@ def _in_our_words(error: ValidationError) -> str:
     text = explain(error)
     for key, field in _TRAINING_KEYS.items():
         text = text.replace(f"`{field}`", f"`{key}`")
-    return text.replace("`the whole`", "it")
+    return text

@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version as installed_version
 
 from bot import answers
@@ -131,6 +131,14 @@ def _rebuild(actions: Actions) -> Reply:
     boards = {name: len(rows) for name, rows in (summary.standings if summary else {}).items()}
     listed = ", ".join(f"{name} ({count} runs)" for name, count in boards.items()) or "no runs"
     return Reply(f"The board was rebuilt: {listed}.", data={"boards": boards})
+
+
+def with_queue_hint(reply: Reply, home: Home) -> Reply:
+    """A reply to a launch, with what to do where nobody works on the queue."""
+    if locks.is_held(home.locks / "dispatcher.lock"):
+        return reply
+    hint = "Nobody works on the queue now: start the bot or `tuneboard work`, or use --wait."
+    return replace(reply, text=f"{reply.text}\n{hint}")
 
 
 def health(home: Home) -> Reply:

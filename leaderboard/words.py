@@ -46,6 +46,7 @@ METHODS = {
 STATUS = {
     "baseline": "baseline",
     "candidate": "candidate",
+    "failed": "failed",
     "in_review": "in review",
     "approved": "approved",
     "rejected": "rejected",

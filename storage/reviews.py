@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import Row
+from sqlalchemy.exc import SQLAlchemyError
 
 from storage import outbox
 from storage.database import new_id, next_number
@@ -211,7 +212,11 @@ def decisions(ledger: Ledger, review_id: str | None = None) -> tuple[Decision, .
 
 def verify(ledger: Ledger) -> Chain:
     """Walk along the decisions and say what was edited, deleted or cut off."""
-    found = decisions(ledger)
+    try:
+        found = decisions(ledger)
+    except (ValueError, SQLAlchemyError) as error:
+        first = str(error).splitlines()[0]
+        return Chain(0, GENESIS, f"a decision was edited so that it cannot be read ({first})")
     previous = GENESIS
     for expected, decision in enumerate(found, 1):
         if decision.seq != expected:

@@ -30,7 +30,7 @@ def read_task_file(path: Path) -> Task:
         BadInput: The file is missing, is not TOML, or a key is unknown, missing or wrong.
     """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise BadInput(
             f"There is no task file {str(path)!r}. Give the path of a TOML file."
@@ -123,15 +123,22 @@ def explain(error: ValidationError) -> str:
     """A validation error in words: which key, what was found, what is expected."""
     parts = []
     for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"]) or "the whole"
+        key = ".".join(str(part) for part in problem["loc"])
         found = repr(problem.get("input"))[:60]
+        said = problem["msg"].removeprefix("Value error, ")
         match problem["type"]:
+            case "value_error" if not isinstance(problem.get("input"), str | int | float):
+                parts.append(f"`{key}`: {said}" if key else said)
+            case "tuple_type":
+                parts.append(f"`{key}` is {found}: write a list, such as [{found}]")
+            case "model_type" | "dict_type":
+                parts.append(f"`{key}` is {found}: write a section, [{key}], with keys below it")
             case "extra_forbidden":
                 parts.append(f"unknown key `{key}`; remove it or mend its spelling")
             case "missing":
                 parts.append(f"`{key}` is missing; add it")
             case _:
-                parts.append(f"`{key}` is {found}: {problem['msg'].removeprefix('Value error, ')}")
+                parts.append(f"`{key}` is {found}: {said}")
     return "; ".join(parts) + "."
 
 

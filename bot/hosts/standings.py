@@ -308,6 +308,8 @@ def _provisional(task: TaskBoard, candidate: Candidate, seeds: int) -> tuple[str
 def _status(candidate: Candidate) -> str:
     if candidate.review in {"in_review", "approved", "rejected"}:
         return candidate.review
+    if candidate.state is RunState.FAILED:
+        return "failed"
     return "baseline" if candidate.method.is_baseline else "candidate"
 
 

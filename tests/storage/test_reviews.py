@@ -221,10 +221,11 @@ def test_a_decision_cannot_be_turned_round(ledger: Ledger, home: Home, review: R
     [
         ("update decisions set reason = 'bribed' where seq = 1", "decision 1 was edited"),
         ("update decisions set person = 'ana' where seq = 2", "decision 2 was edited"),
+        ("update decisions set decided_at = 'yesterday'", "a decision was edited"),
         ("delete from decisions where seq = 1", "decision 1 is missing"),
         ("delete from decisions where seq = 2", "decisions 2 to 2 are missing"),
     ],
-    ids=["reason", "person", "deleted", "tail"],
+    ids=["reason", "person", "unreadable", "deleted", "tail"],
 )
 def test_verify_finds_tampering(
     ledger: Ledger, home: Home, finished: Callable[..., Run], tampering: str, found: str
@@ -234,7 +235,7 @@ def test_verify_finds_tampering(
     assert reviews.verify(ledger).problem == ""
     with ledger.write() as db:
         db.execute(text(tampering))
-    assert reviews.verify(ledger).problem == found
+    assert reviews.verify(ledger).problem.startswith(found)
 
 
 def test_verify_finds_a_review_that_was_set_to_approved(

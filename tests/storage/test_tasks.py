@@ -60,14 +60,21 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         (('file = "data/tickets.csv"', ""), "give `file`"),
         (('text = "message"', 'test = "x.csv"'), "not both"),
         (("[data]", "[data"), "not valid TOML"),
+        (('["region"]', '"region"'), "write a list, such as ['region']"),
         (('name = "tickets"', 'name = "tickets"\nversion = 3'), "leave `version` out"),
     ],
-    ids=["unknown", "missing", "name", "kind", "no-file", "two-ways", "toml", "version"],
+    ids=["unknown", "missing", "name", "kind", "no-file", "two-ways", "toml", "list", "version"],
 )
 def test_a_mistake_is_explained(tmp_path: Path, change: tuple[str, str], said: str) -> None:
     with pytest.raises(BadInput, match=r"task\.toml") as caught:
         tasks.read_task_file(_write(tmp_path, TOML.replace(*change)))
     assert said in str(caught.value)
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "task.toml"
+    path.write_text(TOML, encoding="utf-8-sig")
+    assert tasks.read_task_file(path).name == "tickets"
 
 
 def test_a_missing_file_and_a_folder_are_explained(tmp_path: Path) -> None:

@@ -71,10 +71,18 @@ def _parameters(path: Path) -> int:
             raise BadInput(
                 f"{str(path)!r} is not a safetensors file. Fetch the model again."
             ) from error
+    ends = [entry["data_offsets"][1] for name, entry in header.items() if name[0] != "_"]
+    whole, found = 8 + size + max(ends, default=0), path.stat().st_size
+    if found != whole:
+        raise BadInput(
+            f"{str(path)!r} has {found:,} bytes where its header says {whole:,}: it is cut off or "
+            "damaged. Fetch the model again."
+        )
     return sum(math.prod(entry["shape"]) for name, entry in header.items() if name[0] != "_")
 
 
 def _from_hub(base: BaseRef, hub: str) -> Path:
+    import httpx
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
@@ -82,7 +90,7 @@ def _from_hub(base: BaseRef, hub: str) -> Path:
         return Path(snapshot_download(hub, revision=base.revision, allow_patterns=list(FILES)))
     except HFValidationError as error:
         raise BadInput(f"{hub!r} is not a hub id: use owner/name.") from error
-    except (HfHubHTTPError, OSError, ValueError) as error:
+    except (HfHubHTTPError, httpx.HTTPError, OSError, ValueError) as error:
         raise BadInput(
             f"Base {base.name!r}: {hub!r} at revision {str(base.revision)[:12]} is neither in "
             "the local cache nor could the hub be reached "

@@ -164,7 +164,8 @@ create table standings (
     task_version integer not null,
     board_order integer not null,
     status varchar not null
-        check (status in ('baseline', 'candidate', 'in_review', 'approved', 'rejected')),
+        check (status in ('baseline', 'candidate', 'in_review', 'approved', 'rejected',
+                          'failed')),
     ranked boolean not null,
     unranked_because varchar not null,
     place_low integer,
