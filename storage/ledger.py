@@ -215,13 +215,6 @@ class Ledger(Database):
             after, why = RunState.FAILED, f"{reason}, for the {lost + 1}rd time; not tried again"
         return self.end_attempt(run_id, number, AttemptState.LOST, actor, why, run_state=after)
 
-    def fail_queued(self, run_id: str, actor: str, reason: str) -> Run:
-        """End a queued run that can never start."""
-        with self.write() as db:
-            run = require_run(db, run_id)
-            move_run(db, run, RunState.FAILED, actor, reason)
-            return require_run(db, run_id)
-
     # --- reading --------------------------------------------------------------------------------
 
     def run(self, run_id: str) -> Run:

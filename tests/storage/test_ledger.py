@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from storage.errors import IllegalTransition, LostRace, UnknownName, WrongState
+from storage.errors import LostRace, UnknownName, WrongState
 from storage.home import Home
 from storage.ledger import LOST_LIMIT, Ledger
 from storage.records import AttemptState, RunSpec, RunState
@@ -83,8 +83,6 @@ def test_an_ended_run_never_changes(ledger: Ledger, spec: RunSpec) -> None:
     ledger.request_cancel(run.id, "ana")
     with pytest.raises(WrongState, match="already cancelled"):
         ledger.request_cancel(run.id, "ana")
-    with pytest.raises(IllegalTransition):
-        ledger.fail_queued(run.id, "host", "no")
     assert ledger.claim_next_run("host") is None
 
 
