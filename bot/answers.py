@@ -8,9 +8,9 @@ from bot.commands import VERBS, Verb
 from bot.replies import Reply, table
 from storage import errors, reviews
 from storage.home import Home
+from storage.judgements import BoardSummary, Standing
 from storage.ledger import Ledger
 from storage.records import (
-    BoardSummary,
     Check,
     DatasetVersion,
     Event,
@@ -22,7 +22,6 @@ from storage.records import (
     RunSpec,
     RunState,
     Split,
-    Standing,
 )
 from storage.run_folder import RunFolder
 from storage.tasks import RegisteredTask

@@ -81,14 +81,12 @@ def _task_names(ledger: Ledger) -> Sequence[str]:
 
 
 def _method(name: str | None, verb: str) -> Method:
-    known: Sequence[str] = [method.value for method in Method]
+    known: Sequence[str] = [method.value for method in Method if method is not Method.EXTERNAL]
     if name is None:
         raise BadInput(f"`{verb}` needs a method: add method=… ({', '.join(known)}).")
-    try:
-        return Method(name.lower())
-    except ValueError as error:
-        hint = did_you_mean(name, list(known))
-        raise UnknownName(f"There is no method {name!r}.{hint}") from error
+    if name.lower() not in known:
+        raise UnknownName(f"There is no method {name!r}.{did_you_mean(name, list(known))}")
+    return Method(name.lower())
 
 
 def _training(options: Mapping[str, str], method: Method) -> Training:

@@ -27,8 +27,8 @@ from typing import Any, Self
 
 import duckdb
 
+from storage.judgements import BoardSummary
 from storage.published import Pointer, read_pointer, write_pointer
-from storage.records import BoardSummary
 from storage.run_folder import write_whole
 
 KEEP = 3

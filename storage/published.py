@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from storage.records import BoardSummary, Record, Standing
+from storage.judgements import BoardSummary, Standing
+from storage.records import Record
 from storage.run_folder import write_whole
 
 log = logging.getLogger(__name__)

@@ -72,11 +72,17 @@ class Method(StrEnum):
     TFIDF = "tfidf"
     EMBEDDING = "embedding"
     LORA = "lora"
+    EXTERNAL = "external"
 
     @property
     def is_baseline(self) -> bool:
         """Whether the method trains no language model: what fine-tuning has to beat."""
-        return self is not Method.LORA
+        return self in {Method.MAJORITY, Method.TFIDF, Method.EMBEDDING}
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether the method trains a language model: what has to be worth it."""
+        return self is Method.LORA
 
     @property
     def needs_base(self) -> bool:
@@ -166,6 +172,7 @@ class DataSource(Record):
     quoting: Literal["minimal", "none"] = "minimal"
     encoding: str = "utf-8"
     split_seed: int = 0
+    overlap: Literal["drop", "keep"] = "drop"
 
     @model_validator(mode="after")
     def _one_file_or_splits(self) -> Self:
@@ -192,12 +199,36 @@ class Policy(Record):
     approvals: int = Field(default=1, ge=1, le=9)
     minimum_test_rows: int = Field(default=200, ge=1)
     confident_test_rows: int = Field(default=500, ge=1)
+    minimum_effect: float = Field(default=0.02, gt=0, lt=1)
     overfit_gap_limit: float = Field(default=0.05, gt=0, lt=1)
     upturn_limit: float = Field(default=0.05, ge=0, lt=1)
+    membership_limit: float = Field(default=0.60, gt=0.5, lt=1)
+    membership_fail_limit: float = Field(default=0.70, gt=0.5, lt=1)
+    sensitive_data: bool = False
     leakage_limit: float = Field(default=0.01, ge=0, lt=1)
+    looks_warn: int = Field(default=20, ge=1)
+    looks_fail: int = Field(default=100, ge=1)
     group_ratio_limit: float = Field(default=0.8, gt=0, lt=1)
     minimum_group_rows: int = Field(default=100, ge=10)
+    flip_warn: float = Field(default=0.01, ge=0, lt=1)
+    flip_fail: float = Field(default=0.05, gt=0, lt=1)
+    amplification_limit: float = Field(default=0.02, ge=0, lt=1)
+    text_loss_warn: float = Field(default=1.05, gt=1)
+    text_loss_fail: float = Field(default=1.15, gt=1)
+    retention_margin: float = Field(default=0.02, gt=0, lt=1)
+    seed_spread_limit: float = Field(default=0.02, gt=0, lt=1)
     overlong_limit: float = Field(default=0.2, ge=0, le=1)
+
+
+class Target(Record):
+    """What a metric should reach: green from `green` on, red beyond `red`, amber between.
+
+    With a metric of which less is better (`log_loss`, `latency_p95_ms`, `cost_per_1000`), green is
+    the smaller of the two.
+    """
+
+    green: float
+    red: float
 
 
 class Task(Record):
@@ -211,6 +242,10 @@ class Task(Record):
     sensitive: tuple[str, ...] = ()
     favourable: tuple[str, ...] = ()
     positive: str | None = None
+    cluster: str | None = None
+    sealed: bool = False
+    licence: str = ""
+    targets: dict[str, Target] = Field(default_factory=dict)
     data: DataSource
     policy: Policy = Policy()
 
@@ -389,7 +424,10 @@ class Metric(Record):
 
 
 class Check(Record):
-    """A measured value held against a limit. Where `outcome` is not_run, `reason` says why."""
+    """A measured value held against a limit. Where `outcome` is not_run, `reason` says why.
+
+    `relaunch` holds the keys of a run that follows the advice, as typed: `epochs=1 rank=8`.
+    """
 
     id: str
     outcome: Outcome
@@ -400,6 +438,7 @@ class Check(Record):
     n: int = Field(default=0, ge=0)
     reason: str
     advice: str = ""
+    relaunch: str = ""
 
 
 class DataFile(Record):
@@ -488,6 +527,7 @@ class EvidenceSummary(Record):
     steps: int | None = None
     best_step: int | None = None
     resumed_from_step: int | None = None
+    lineage: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     finished_at: Instant
 
@@ -539,61 +579,3 @@ class Decision(Record):
     at: Instant
     previous_hash: str
     hash: str
-
-
-# --- what it means -------------------------------------------------------------------------------
-
-
-class Difference(Record):
-    """A paired difference of the primary metric on the same test rows: this run minus `against`."""
-
-    against: str
-    value: float
-    low: float
-    high: float
-    p: float
-    n: int
-    how: str
-
-
-class Standing(Record):
-    """A run's place in its task: a range of ranks, not a bare rank."""
-
-    run_id: str
-    task: str
-    task_version: int
-    method: Method
-    base: str = ""
-    seed: int = 1
-    requested_by: str = ""
-    ranked: bool
-    unranked_because: str = ""
-    place_low: int | None = None
-    place_high: int | None = None
-    provisional: tuple[str, ...] = ()
-    primary: Metric
-    metrics: tuple[Metric, ...] = ()
-    difference: Difference | None = None
-    checks: tuple[Check, ...] = ()
-    status: str
-    engine: str = ""
-    engine_reason: str = ""
-    train_seconds: float | None = None
-    evidence_digest: str = ""
-    finished_at: Instant | None = None
-
-    @property
-    def place(self) -> str:
-        """`1`, `1–4`, or `–` where the run is not ranked."""
-        if self.place_low is None or self.place_high is None:
-            return "–"
-        same = self.place_low == self.place_high
-        return str(self.place_low) if same else f"{self.place_low}–{self.place_high}"
-
-
-class BoardSummary(Record):
-    """The published board in short, for readers that load no DuckDB: standings by task name."""
-
-    ledger_version: int
-    published_at: Instant
-    standings: dict[str, tuple[Standing, ...]]

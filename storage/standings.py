@@ -13,18 +13,8 @@ from typing import Any
 
 from storage.board import Board
 from storage.ingest import check_row
-from storage.records import (
-    BoardSummary,
-    Check,
-    Difference,
-    Method,
-    Metric,
-    RunSpec,
-    RunState,
-    Standing,
-    Task,
-    now,
-)
+from storage.judgements import BoardSummary, Difference, Standing
+from storage.records import Check, Method, Metric, RunSpec, RunState, Task, now
 
 _HEADLINE = ("accuracy", "macro_f1", "weighted_f1", "mcc", "roc_auc", "log_loss", "brier")
 
@@ -162,7 +152,8 @@ def _metrics(board: Board) -> Mapping[str, Sequence[Metric]]:
 
 def _checks(board: Board) -> Mapping[str, Sequence[Check]]:
     rows = board.rows(
-        "select run_id, id, outcome, value, low, high, limit_value, n, reason, advice from checks"
+        "select run_id, id, outcome, value, low, high, limit_value, n, reason, advice,"
+        " relaunch from checks"
         " where origin = 'run' order by run_id, place"
     )
     found: dict[str, list[Check]] = defaultdict(list)

@@ -22,12 +22,12 @@ from storage.board import Board, building, publish
 from storage.evidence_tables import CURVES, PREDICTIONS, VALIDATION_LOSSES, write_table
 from storage.home import Home
 from storage.ingest import check_row, ingest
+from storage.judgements import BoardSummary
 from storage.ledger import Ledger
 from storage.records import (
     AttemptState,
     BaseIdentity,
     BaseRef,
-    BoardSummary,
     Check,
     DataFile,
     DataQuality,

@@ -22,16 +22,11 @@ from storage.records import (
     now,
 )
 from storage.run_folder import RunFolder
-from trainer.checks import (
-    bias_groups,
-    leakage_exact,
-    overfit_gap,
-    overfit_upturn,
-    underfit,
-)
+from trainer.checking import CheckInputs, run_checks
+from trainer.checks import leakage_exact
 from trainer.checks import reload as reload_check
 from trainer.data.dataset import Dataset, load_dataset, with_quality
-from trainer.data.tokens import count_tokens, overlong, token_limit, with_token_counts
+from trainer.data.tokens import count_tokens, token_limit, with_token_counts
 from trainer.engines.bases import identify, locate
 from trainer.environment import describe, peak_memory_mb
 from trainer.evaluate.measure import measure, measure_groups
@@ -101,7 +96,7 @@ def run_job(job: Job) -> None:
     job.next("measure", "measuring")
     metrics = (*_measure(spec, dataset, scored), *_run_metrics(fitted, latencies, adapter))
     job.next("check", "checking")
-    checks = (*_checks(spec, dataset, scored, fitted), leakage, reload)
+    checks = (*run_checks(CheckInputs(spec, dataset, scored, fitted, job.stop)), leakage, reload)
     job.next("evidence", "writing the evidence")
     staging = job.folder.staging(job.attempt, "evidence")
     summary = _summary(job, spec, dataset, base, fitted, scored, read_card(adapter).scoring)
@@ -256,38 +251,6 @@ def _cuda_memory(device: str) -> str:
     import torch
 
     return f"; on the GPU {torch.cuda.max_memory_allocated() / 2**20:.0f} MB"
-
-
-def _checks(
-    spec: RunSpec, dataset: Dataset, scored: Mapping[Split, Scored], fitted: Fitted
-) -> tuple[Check, ...]:
-    policy = spec.task.policy
-    train, validation = scored[Split.TRAIN].predictions, scored[Split.VALIDATION].predictions
-    test = scored[Split.TEST]
-    cut = (overlong(dataset.version.quality, policy.overlong_limit),) if spec.base else ()
-    return (
-        overfit_gap.check(train, validation, policy.overfit_gap_limit),
-        _upturn(fitted, policy.upturn_limit),
-        underfit.check(train),
-        bias_groups.check(
-            test.predictions,
-            dataset.groups(test.rows),
-            spec.task.favourable,
-            policy.group_ratio_limit,
-            policy.minimum_group_rows,
-        ),
-        *cut,
-    )
-
-
-def _upturn(fitted: Fitted, limit: float) -> Check:
-    losses = fitted.validation_losses
-    if losses is None or fitted.best_step is None:
-        reason = "This method is fitted in one go: there is no validation curve that could turn up."
-        return Check(id=overfit_upturn.ID, outcome=Outcome.NOT_RUN, limit=limit, reason=reason)
-    return overfit_upturn.check(
-        losses.losses, losses.steps, losses.ids, fitted.best_step, limit, losses.correct
-    )
 
 
 def _summary(

@@ -22,7 +22,8 @@ from bot.workspace.driver import DriverError, User, shown
 from bot.workspace.state import Delivery, Message
 from storage import published, reviews
 from storage.home import Home
-from storage.records import Outcome, ReviewState, Run, RunState, Standing
+from storage.judgements import Standing
+from storage.records import Outcome, ReviewState, Run, RunState
 
 RUNS = {
     "majority": "run task=support method=majority",

@@ -22,10 +22,11 @@ from storage.board import Board, building, is_sound, publish
 from storage.errors import BadInput, CorruptFolder, InternalError
 from storage.home import Home
 from storage.ingest import ingest, is_behind, take_in_again
+from storage.judgements import BoardSummary, Standing
 from storage.ledger import Ledger
 from storage.predictions import predicted_rows
 from storage.published import Pointer, read_pointer, read_summary
-from storage.records import BoardSummary, Check, Standing
+from storage.records import Check
 from storage.standings import Candidate, TaskBoard, summary_of, task_boards, write_standings
 from trainer.evaluate.predictions import Predictions
 

@@ -11,16 +11,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from storage.board import Board
-from storage.records import (
-    Check,
-    Difference,
-    Method,
-    Metric,
-    Outcome,
-    RunState,
-    Standing,
-    digest_of,
-)
+from storage.judgements import Difference, Standing
+from storage.records import Check, Method, Metric, Outcome, RunState, digest_of
 from storage.standings import Candidate, TaskBoard, keep_places, known_difference, known_places
 from trainer.evaluate.board_checks import beats_baseline, test_size
 from trainer.evaluate.compare import PairedDifference, paired_difference

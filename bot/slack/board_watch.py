@@ -5,8 +5,9 @@ from datetime import timedelta
 
 from storage import outbox, published
 from storage.home import Home
+from storage.judgements import BoardSummary, Standing
 from storage.ledger import Ledger
-from storage.records import BoardSummary, Standing, now
+from storage.records import now
 
 FRESH = timedelta(hours=1)
 """After a start, runs that ended this recently are drawn anew: nobody watched in between."""

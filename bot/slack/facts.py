@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from bot import answers
 from bot.actions import Actions
 from storage import published, reviews
+from storage.judgements import Standing
 from storage.records import (
     Check,
     Decision,
@@ -15,7 +16,6 @@ from storage.records import (
     ReviewState,
     Run,
     RunState,
-    Standing,
 )
 
 

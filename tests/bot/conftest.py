@@ -9,11 +9,11 @@ from bot.actions import Actions
 from bot.settings import PersonEntry, Settings
 from storage import tasks
 from storage.home import Home
+from storage.judgements import BoardSummary, Standing
 from storage.ledger import Ledger
 from storage.published import Pointer, write_pointer
 from storage.records import (
     AttemptState,
-    BoardSummary,
     DataFile,
     DataQuality,
     DatasetVersion,
@@ -25,7 +25,6 @@ from storage.records import (
     RunState,
     Split,
     SplitSummary,
-    Standing,
     Task,
     now,
 )

@@ -12,8 +12,9 @@ from leaderboard import words
 from storage.board import building, publish
 from storage.board_rows import BoardRow
 from storage.home import Home
+from storage.judgements import BoardSummary
 from storage.ledger import Ledger
-from storage.records import BoardSummary, now
+from storage.records import now
 
 
 def test_the_rows_stand_in_the_order_of_the_board(draw: Draw, rows: list[BoardRow]) -> None:

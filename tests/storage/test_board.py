@@ -8,8 +8,9 @@ import duckdb
 import pytest
 
 from storage.board import KEEP, Board, building, is_sound, publish, work_file
+from storage.judgements import BoardSummary
 from storage.published import read_pointer, read_summary
-from storage.records import BoardSummary, now
+from storage.records import now
 
 
 def _summary(version: int) -> BoardSummary:
@@ -125,7 +126,8 @@ _KILLED = """
 import os, sys
 from pathlib import Path
 from storage import board
-from storage.records import BoardSummary, now
+from storage.judgements import BoardSummary
+from storage.records import now
 folder, moment = Path(sys.argv[1]), sys.argv[2]
 def die(*_a, **_k):
     os.kill(os.getpid(), 9)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from storage.errors import InternalError
 from storage.records import Method
 from trainer.methods.card import read_card
 from trainer.methods.fitting import Classifier, FitRequest, Fitted
@@ -28,6 +29,8 @@ def fit(request: FitRequest) -> Fitted:
             from trainer.methods import lora
 
             return lora.fit(request)
+        case Method.EXTERNAL:
+            raise InternalError("predictions from outside are imported, never fitted")
 
 
 def load(folder: Path) -> Classifier:
@@ -54,3 +57,5 @@ def load(folder: Path) -> Classifier:
             from trainer.methods import lora
 
             return lora.load(folder)
+        case Method.EXTERNAL:
+            raise InternalError("predictions from outside come without a model")

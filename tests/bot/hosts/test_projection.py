@@ -16,9 +16,10 @@ from bot.hosts.projection import main, project
 from bot.hosts.standings import Load, Placed, standings
 from storage.board import Board
 from storage.home import Home
+from storage.judgements import Standing
 from storage.ledger import Ledger
 from storage.published import read_pointer, read_summary, standing_of
-from storage.records import Method, Outcome, Policy, Standing
+from storage.records import Method, Outcome, Policy
 from storage.reviews import evidence_digest
 from storage.standings import TaskBoard
 

@@ -1,0 +1,71 @@
+"""Every check that one run can make about itself, in the order a reviewer reads them.
+
+Checks that need other runs, or a policy's view of all, are the board's (`evaluate.board_checks`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from storage.records import Check, Outcome, RunSpec, Split
+from trainer.checks import bias_groups, overfit_gap, overfit_upturn, underfit
+from trainer.data.dataset import Dataset
+from trainer.data.tokens import overlong
+from trainer.evidence import Scored
+from trainer.methods.fitting import Fitted
+from trainer.stopping import StopRequest
+
+
+@dataclass(frozen=True, slots=True)
+class CheckInputs:
+    """What a run knows about itself once it has scored its splits."""
+
+    spec: RunSpec
+    dataset: Dataset
+    scored: Mapping[Split, Scored]
+    fitted: Fitted
+    stop: StopRequest
+
+
+def run_checks(inputs: CheckInputs) -> tuple[Check, ...]:
+    """Make every check; what cannot be measured is `not_run` with the reason."""
+    return (*_overfitting(inputs), _bias(inputs), *_texts(inputs))
+
+
+def _overfitting(inputs: CheckInputs) -> tuple[Check, ...]:
+    policy = inputs.spec.task.policy
+    train = inputs.scored[Split.TRAIN].predictions
+    validation = inputs.scored[Split.VALIDATION].predictions
+    return (
+        overfit_gap.check(train, validation, policy.overfit_gap_limit),
+        _upturn(inputs.fitted, policy.upturn_limit),
+        underfit.check(train),
+    )
+
+
+def _bias(inputs: CheckInputs) -> Check:
+    task, test = inputs.spec.task, inputs.scored[Split.TEST]
+    return bias_groups.check(
+        test.predictions,
+        inputs.dataset.groups(test.rows),
+        task.favourable,
+        task.policy.group_ratio_limit,
+        task.policy.minimum_group_rows,
+    )
+
+
+def _texts(inputs: CheckInputs) -> tuple[Check, ...]:
+    """What is asked of texts only where a base cuts them into tokens."""
+    if inputs.spec.base is None:
+        return ()
+    limit = inputs.spec.task.policy.overlong_limit
+    return (overlong(inputs.dataset.version.quality, limit),)
+
+
+def _upturn(fitted: Fitted, limit: float) -> Check:
+    losses = fitted.validation_losses
+    if losses is None or fitted.best_step is None:
+        reason = "This method is fitted in one go: there is no validation curve that could turn up."
+        return Check(id=overfit_upturn.ID, outcome=Outcome.NOT_RUN, limit=limit, reason=reason)
+    return overfit_upturn.check(
+        losses.losses, losses.steps, losses.ids, fitted.best_step, limit, losses.correct
+    )
