@@ -7,6 +7,7 @@ and worked on by the publisher, which calls `handle_slow` and posts the answer.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from bot import answers, specs
@@ -16,11 +17,12 @@ from bot.hosts.inspection import inspect_task
 from bot.paths import path_of
 from bot.replies import Reply
 from bot.settings import Settings
-from storage import outbox, published, reviews, tasks
-from storage.errors import BadInput, NotAllowed, UnknownName, WrongState
+from storage import openings, outbox, published, reviews, tasks, waivers
+from storage.errors import BadInput, EvidenceChanged, NotAllowed, UnknownName, WrongState
 from storage.home import Home
+from storage.judgements import Gate, Standing
 from storage.ledger import Ledger
-from storage.records import DatasetVersion, Review, RunSpec, RunState, Task, Verdict
+from storage.records import DatasetVersion, Review, Run, RunSpec, RunState, Task, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,26 @@ class Actions:
         person = require(caller, ANYONE_KNOWN, "decide on a review")
         review = self._review(target)
         policy = tasks.task(self.ledger, review.task).task.policy
-        decided = reviews.decide(self.ledger, self.home, review.id, policy, person, verdict, reason)
+        standing = published.standing_of(self.home.board, review.run_id)
+        decided = reviews.decide(
+            self.ledger,
+            self.home,
+            review.id,
+            policy,
+            person,
+            verdict,
+            reason,
+            against_now=_against(standing),
+            board_checks=standing.checks if standing else (),
+        )
         return answers.decided(decided)
+
+    def gate(self, run: Run) -> Gate:
+        """What the task's policy makes of a run now."""
+        policy = tasks.task(self.ledger, run.spec.task.name).task.policy
+        standing = published.standing_of(self.home.board, run.id)
+        found = standing.checks if standing else ()
+        return reviews.gate_of(self.ledger, self.home, run, policy, found)
 
     # --- verbs: asking --------------------------------------------------------------------------
 
@@ -89,7 +109,7 @@ class Actions:
             tasks.task(self.ledger, task)
         mine = person.name if "mine" in command.words else None
         found = self.ledger.runs(task=command.options.get("task"), requested_by=mine, limit=30)
-        return answers.runs(found, self.home)
+        return answers.runs(found, self.home, self.ledger)
 
     def _top(self, command: Command, caller: Caller, key: str) -> Reply:
         require(caller, ANYONE_KNOWN, "see the board")
@@ -174,9 +194,21 @@ class Actions:
                 f"{run.id} is not on the board yet, so it is compared with nothing. "
                 "Submit it again in a few seconds."
             )
-        against = [standing.difference.against] if standing and standing.difference else []
-        review = reviews.submit(self.ledger, self.home, run, policy, person, against)
-        return answers.submitted(review)
+        review = reviews.submit(self.ledger, self.home, run, policy, person, _against(standing))
+        return answers.submitted(review, self.gate(run))
+
+    def _waive(self, command: Command, caller: Caller, key: str) -> Reply:
+        person = require(caller, ANYONE_KNOWN, "waive a check")
+        usage = VERBS["waive"].usage
+        if len(command.words) < 3:
+            raise BadInput(f"Write {usage}, for example `{VERBS['waive'].example}`.")
+        run_id, check, *reason = command.words
+        run = self.ledger.run(run_id)
+        policy = tasks.task(self.ledger, run.spec.task.name).task.policy
+        until = _day(command.options.get("until"))
+        given = waivers.waive(self.ledger, run, policy, check, person, until, " ".join(reason))
+        self._show_run(run.id)
+        return answers.waived(given, self.gate(run))
 
     def _approve(self, command: Command, caller: Caller, key: str) -> Reply:
         return self._decide_in_words(command, Verdict.APPROVE, caller)
@@ -190,7 +222,17 @@ class Actions:
         """A run with its state, and its metrics and checks once there are any."""
         run = self.ledger.run(run_id)
         standing = published.standing_of(self.home.board, run_id)
-        return answers.run(run, self.home.run(run_id), self.ledger, standing)
+        gate = self.gate_or_none(run)
+        return answers.run(run, self.home.run(run_id), self.ledger, standing, gate)
+
+    def gate_or_none(self, run: Run) -> Gate | None:
+        """None where there is no evidence to hold against the policy."""
+        if run.state is not RunState.SUCCEEDED or openings.is_hidden(self.ledger, run):
+            return None
+        try:
+            return self.gate(run)
+        except (EvidenceChanged, UnknownName):
+            return None
 
     def _decide_in_words(self, command: Command, verdict: Verdict, caller: Caller) -> Reply:
         if not command.words:
@@ -258,6 +300,20 @@ class Actions:
 
 def _is_slow(command: Command) -> bool:
     return command.verb == "plan" or (command.verb == "task" and "add" in command.words[:1])
+
+
+def _against(standing: Standing | None) -> list[str]:
+    """The runs that the board compares a run with."""
+    return [standing.difference.against] if standing and standing.difference else []
+
+
+def _day(text: str | None) -> date:
+    if text is None:
+        raise BadInput("A waiver needs its last day: add until=YYYY-MM-DD.")
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(f"until={text!r} is not a day; write it as YYYY-MM-DD.") from error
 
 
 def _one_word(command: Command, what: str) -> str:

@@ -6,11 +6,12 @@ from typing import Any
 
 from bot.commands import VERBS, Verb
 from bot.replies import Reply, table
-from storage import errors, reviews
+from storage import errors, openings, reviews
 from storage.home import Home
-from storage.judgements import BoardSummary, Standing
+from storage.judgements import BoardSummary, Gate, Standing, Waiver
 from storage.ledger import Ledger
 from storage.records import (
+    MEASURED_ON_TEST,
     Check,
     DatasetVersion,
     Event,
@@ -32,6 +33,7 @@ Evidence = tuple[EvidenceSummary | None, tuple[Metric, ...], tuple[Check, ...], 
 """What a folder holds, and a note where it cannot be read."""
 
 UNREADABLE = "The evidence cannot be read."
+SEALED = "The test set is sealed: scores on test are shown when the run is put up for review."
 
 WORDS = {
     Outcome.PASS: "pass",
@@ -39,6 +41,9 @@ WORDS = {
     Outcome.FAIL: "FAIL",
     Outcome.NOT_RUN: "not run",
 }
+
+GATE_WORDS = {"eligible": "eligible", "needs_review": "needs review", "blocked": "BLOCKED"}
+EFFECT_WORDS = {"block": "blocks:", "warn": "warns:", "waived": "waived:"}
 
 
 def help_all() -> Reply:
@@ -159,23 +164,30 @@ def queue(ledger: Ledger) -> Reply:
     )
 
 
-def runs(found: Sequence[Run], home: Home) -> Reply:
+def runs(found: Sequence[Run], home: Home, ledger: Ledger) -> Reply:
     if not found:
         return Reply("No runs yet. `run task=… method=…` starts one.", data={"runs": []})
     rows = [
-        (run.id, run.state.value, describe(run.spec), _primary(run, home), run.requested_by)
+        (run.id, run.state.value, describe(run.spec), _primary(run, home, ledger), run.requested_by)
         for run in found
     ]
     return Reply(
         f"The newest {len(found)} runs." if len(found) > 1 else "One run.",
-        table=table(("run", "state", "what", "result on test", "by"), rows),
+        table=table(("run", "state", "what", "result", "by"), rows),
         data={"runs": [run_json(run, _summary(home.run(run.id))) for run in found]},
     )
 
 
-def run(found: Run, folder: RunFolder, ledger: Ledger, standing: Standing | None = None) -> Reply:
+def run(
+    found: Run,
+    folder: RunFolder,
+    ledger: Ledger,
+    standing: Standing | None = None,
+    gate: Gate | None = None,
+) -> Reply:
     """A run with state and progress, and its numbers once there are any."""
-    summary, metrics, found_checks, note = evidence(folder)
+    hidden = openings.is_hidden(ledger, found)
+    summary, metrics, found_checks, note = evidence(folder, hidden=hidden)
     checks = standing.checks if standing else found_checks
     place = ledger.queue_place(found.id)
     lines = [
@@ -187,11 +199,14 @@ def run(found: Run, folder: RunFolder, ledger: Ledger, standing: Standing | None
         *([note] if note else []),
         *[metric_line(metric) for metric in headline(found.spec, metrics)],
         *[check_line(check) for check in checks],
+        *(gate_lines(gate) if gate else []),
     ]
     data = {
         "run": run_json(found, summary),
         "metrics": [metric_json(metric) for metric in metrics],
         "checks": [check_json(check) for check in checks],
+        "gate": gate.model_dump(mode="json") if gate else None,
+        "sealed": hidden,
     }
     failed = found.state is RunState.FAILED
     return Reply("\n".join(lines), run_id=found.id, data=data, exit_code=1 if failed else 0)
@@ -236,15 +251,29 @@ def top(task_name: str, summary: BoardSummary | None, url: str) -> Reply:
     )
 
 
-def submitted(review: Review) -> Reply:
+def submitted(review: Review, gate: Gate) -> Reply:
     needed = review.approvals_needed
-    return Reply(
+    lines = [
         f"Review `{review.id}` of run `{review.run_id}` is open; it needs {needed} "
         f"approval{'s' if needed > 1 else ''} by somebody else.",
+        *gate_lines(gate),
+    ]
+    return Reply(
+        "\n".join(lines),
         run_id=review.run_id,
         review_id=review.id,
-        data={"review": review.model_dump(mode="json")},
+        data={"review": review.model_dump(mode="json"), "gate": gate.model_dump(mode="json")},
     )
+
+
+def waived(given: Waiver, gate: Gate) -> Reply:
+    lines = [
+        f"`{given.check}` is waived for run `{given.run_id}` until {given.until}, by "
+        f"{given.person}: {given.reason}. It stays visible.",
+        *gate_lines(gate),
+    ]
+    data = {"waiver": given.model_dump(mode="json"), "gate": gate.model_dump(mode="json")}
+    return Reply("\n".join(lines), run_id=given.run_id, data=data)
 
 
 def decided(result: reviews.Decided) -> Reply:
@@ -296,6 +325,18 @@ def check_line(check: Check) -> str:
     return f"{check.id}: {WORDS[check.outcome]}. {check.reason}"
 
 
+def gate_lines(gate: Gate) -> list[str]:
+    """What the policy says: the status with its counts, then what blocks, warns or is waived."""
+    lines = [f"Policy: *{GATE_WORDS[gate.status]}* ({gate.counts})."]
+    for finding in gate.findings:
+        if finding.effect in {"block", "warn", "waived"}:
+            lines.append(f"{EFFECT_WORDS[finding.effect]} {finding.id}: {finding.reason}")
+        if finding.waiver:
+            waiver = finding.waiver
+            lines.append(f"waived by {waiver.person} until {waiver.until}: {waiver.reason}")
+    return lines
+
+
 def engine_line(summary: EvidenceSummary) -> str:
     return f"Engine: {summary.engine} on {summary.device}. {summary.engine_reason}"
 
@@ -313,10 +354,15 @@ def progress_line(event: Event) -> str:
 
 
 def headline(spec: RunSpec, metrics: Sequence[Metric]) -> list[Metric]:
-    """The numbers a person asks for first: the primary metric, then the usual ones, on test."""
+    """The numbers a person asks for first: the primary metric, then the usual ones.
+
+    They are of the test split; of validation where those of test are sealed.
+    """
     names = dict.fromkeys((spec.task.primary_metric, "accuracy", "macro_f1", "roc_auc"))
-    on_test = {m.name: m for m in metrics if m.split == "test" and not m.group}
-    return [on_test[name] for name in names if name in on_test]
+    whole = [m for m in metrics if not m.group]
+    split = "test" if any(m.split == "test" for m in whole) else "validation"
+    shown = {m.name: m for m in whole if m.split == split}
+    return [shown[name] for name in names if name in shown]
 
 
 def flag_words(checks: Sequence[Check]) -> list[str]:
@@ -394,12 +440,22 @@ def task_json(item: RegisteredTask) -> Mapping[str, Any]:
     }
 
 
-def evidence(folder: RunFolder) -> Evidence:
-    """All of it or, with a note, none: a broken folder must not hide the run."""
+def evidence(folder: RunFolder, *, hidden: bool = False) -> Evidence:
+    """All of it or, with a note, none: a broken folder must not hide the run.
+
+    Args:
+        hidden: The test set is sealed and the run was not put up for review: what was measured on
+            test is left out.
+    """
     if not folder.has_evidence:
         return None, (), (), ""
     try:
-        return folder.summary(), folder.metrics(), folder.checks(), ""
+        summary, metrics, checks = folder.summary(), folder.metrics(), folder.checks()
+        if not hidden:
+            return summary, metrics, checks, ""
+        shown = tuple(metric for metric in metrics if metric.split != "test")
+        others = tuple(check for check in checks if check.id not in MEASURED_ON_TEST)
+        return summary, shown, others, SEALED
     except errors.CorruptFolder as error:
         log.warning("%s is shown without evidence: %s", folder.run_id, error)
         return None, (), (), UNREADABLE
@@ -413,12 +469,14 @@ def _summary(folder: RunFolder) -> EvidenceSummary | None:
         return None
 
 
-def _primary(found: Run, home: Home) -> str:
-    summary, metrics, _, note = evidence(home.run(found.id))
+def _primary(found: Run, home: Home, ledger: Ledger) -> str:
+    hidden = openings.is_hidden(ledger, found)
+    summary, metrics, _, note = evidence(home.run(found.id), hidden=hidden)
     if summary is None:
         return found.reason[:60] if found.state is RunState.FAILED else note or "–"
     best = headline(found.spec, metrics)
-    return f"{best[0].name} {number(best[0])}" if best else "–"
+    where = " (validation)" if hidden else ""
+    return f"{best[0].name} {number(best[0])}{where}" if best else "–"
 
 
 def _seconds_before(spec: RunSpec, ledger: Ledger, home: Home) -> float | None:

@@ -82,14 +82,14 @@ def _answer(options: argparse.Namespace) -> Reply:
         return terminal.health(home)
     if words[0] == "demo":
         return terminal.demo(home, leave=options.exit, as_json=options.json)
-    if local and words[1:]:
-        raise BadInput(f"`{words[0]}` takes no words: leave out {' '.join(words[1:])!r}.")
+    if local and len(words) - 1 not in local.words:
+        raise BadInput(_wrong_words(local, words[1:]))
     settings = _settings(home)
     ledger = Ledger.open(home.ledger_file)
     try:
         actions = Actions(ledger, home, settings)
         if local and local.run:
-            return local.run(actions)
+            return local.run(actions, words[1:])
         user = os_user()
         caller = Caller(settings.person_of_os(user), "terminal", user)
         key = f"terminal:{options.key or secrets.token_hex(16)}"
@@ -101,6 +101,12 @@ def _answer(options: argparse.Namespace) -> Reply:
         return terminal.with_queue_hint(reply, home)
     finally:
         ledger.close()
+
+
+def _wrong_words(local: terminal.LocalVerb, words: Sequence[str]) -> str:
+    if local.words == range(1):
+        return f"`{local.usage}` takes no words: leave out {' '.join(words)!r}."
+    return f"{len(words)} words were given. Write `{local.usage}`."
 
 
 def _settings(home: Home) -> Settings:

@@ -85,6 +85,13 @@ VERBS = {
             "reject v1m7yr87y2xb0h recall on refunds is too low",
             free_text=True,
         ),
+        Verb(
+            "waive",
+            "waive RUN CHECK until=YYYY-MM-DD REASON",
+            "let a check not hold for a run until a day",
+            "waive r1m7yr87y2xb0h bias_groups until=2030-01-31 groups are too small to tell",
+            keys=("until",),
+        ),
     )
 }
 

@@ -4,21 +4,24 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version as installed_version
 
-from bot import answers
+from bot import answers, policies
 from bot.actions import Actions
 from bot.commands import VERBS as CHAT_VERBS
 from bot.commands import Verb
 from bot.hosts import locks
 from bot.hosts.projection_child import publish_now
 from bot.hosts.work import Worker
+from bot.paths import path_of
 from bot.replies import Reply, table
 from storage import published, reviews
+from storage.errors import BadInput
 from storage.home import Home
 from storage.records import RunState
+from storage.tasks import read_policy_file
 
 POLL_S = 0.2
 TELL_EVERY_S = 5.0
@@ -28,11 +31,15 @@ BOARD_PATIENCE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class LocalVerb:
-    """A verb of the terminal. The demo has no `run`: it makes a home of its own (`demo`)."""
+    """A verb of the terminal. The demo has no `run`: it makes a home of its own (`demo`).
+
+    `run` is given the words after the verb; `words` says how many of them may be there.
+    """
 
     usage: str
     does: str
-    run: Callable[[Actions], Reply] | None = None
+    run: Callable[[Actions, Sequence[str]], Reply] | None = None
+    words: range = range(1)
 
 
 def version() -> str:
@@ -97,7 +104,7 @@ class _Teller:
         sys.stderr.write(f"{self._run_id}: {line}\n")
 
 
-def _work(actions: Actions) -> Reply:
+def _work(actions: Actions, words: Sequence[str]) -> Reply:
     """Work on the queue until a signal."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -110,7 +117,7 @@ def _work(actions: Actions) -> Reply:
     return Reply("Stopped working. Runs that were started go on.", data={"stopped": True})
 
 
-def _verify(actions: Actions) -> Reply:
+def _verify(actions: Actions, words: Sequence[str]) -> Reply:
     """Walk along the chain of decisions."""
     chain = reviews.verify(actions.ledger)
     data = {"decisions": chain.length, "head": chain.head, "problem": chain.problem}
@@ -124,7 +131,7 @@ def _verify(actions: Actions) -> Reply:
     )
 
 
-def _rebuild(actions: Actions) -> Reply:
+def _rebuild(actions: Actions, words: Sequence[str]) -> Reply:
     """Make the board anew from the ledger and the run folders."""
     publish_now(actions.home, rebuild=True)
     summary = published.read_summary(actions.home.board)
@@ -155,9 +162,22 @@ def demo(home: Home, *, leave: bool, as_json: bool) -> Reply:
     return play(home, sys.stderr if as_json else sys.stdout, leave=leave)
 
 
+def _policy(actions: Actions, words: Sequence[str]) -> Reply:
+    """Explain a policy rule by rule."""
+    if words[0] != "check":
+        raise BadInput(f"Write {VERBS['policy'].usage}.")
+    return policies.explained(read_policy_file(path_of(words[1])), words[1])
+
+
 VERBS = {
     "work": LocalVerb("work", "work on the queue where no bot runs", _work),
     "verify": LocalVerb("verify", "prove that no decision was altered", _verify),
     "rebuild": LocalVerb("rebuild", "make the board anew from ledger and run folders", _rebuild),
+    "policy": LocalVerb(
+        "policy check FILE",
+        "explain a policy, rule by rule, and its mistakes",
+        _policy,
+        range(2, 3),
+    ),
     "demo": LocalVerb("demo [--exit]", "play the whole story in a local Slack"),
 }

@@ -8,7 +8,8 @@ TuneboardError
 │   └── Refused             understood, and not allowed (exit code 3)
 │       ├── NotAllowed      the person lacks the role
 │       ├── WrongState      the thing is no longer in a state where this can be done
-│       └── EvidenceChanged the evidence is not what was put up for review
+│       ├── EvidenceChanged the evidence is not what was put up for review
+│       └── Blocked         the task's policy does not let this run be approved
 └── InternalError           ours to mend; the person gets a reference, the log the traceback
     ├── IllegalTransition   a state machine was asked for a step it does not have
     ├── LostRace            another process changed the row first
@@ -57,6 +58,10 @@ class WrongState(Refused):
 
 class EvidenceChanged(Refused):
     """The evidence on disk is not what was put up for review."""
+
+
+class Blocked(Refused):
+    """The task's policy does not let this run be approved; the message says which checks."""
 
 
 class InternalError(TuneboardError):

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -193,6 +194,94 @@ class DataSource(Record):
         return {role: path for role, path in named.items() if path}
 
 
+CHECK_IDS = (
+    *("leakage_exact", "leakage_near", "leakage_registered", "adapter_reload", "test_size"),
+    *("beats_baseline", "overfit_upturn", "overfit_gap", "membership", "underfit", "calibration"),
+    *("bias_groups", "bias_counterfactual", "bias_amplification", "bias_amplification_base"),
+    *("stereotypes", "forgetting_text", "forgetting_tasks", "lexical_support", "overlong"),
+    *("seed_variance", "underpowered", "test_reuse"),
+)
+"""Every check there is: what a policy can name, and what a run or the board may report."""
+
+MEASURED_ON_TEST = frozenset(
+    {"bias_groups", "bias_counterfactual", "bias_amplification", "bias_amplification_base"}
+    | {"beats_baseline", "calibration", "seed_variance"}
+)
+"""Checks whose numbers give away scores on test; a sealed test set keeps them back."""
+
+
+class PolicyRule(Record):
+    """What one check's outcome means for a run that people want to rely on.
+
+    With `metric`, the rule holds a number instead of a check against `at_least` or `at_most`: it
+    fails where the whole interval misses, and warns where the interval spans the bound. With
+    `licences`, it asks that the task's licence is one of them. `not_applicable` is the reason why
+    the check has no meaning for this task.
+    """
+
+    id: str = Field(min_length=1, max_length=80)
+    severity: Literal["block", "warn", "show"] = "block"
+    on_not_run: Literal["block", "warn", "allow"] = "block"
+    waivable: bool = False
+    not_applicable: str = ""
+    metric: str | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    licences: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_question(self) -> Self:
+        if (self.metric is None) != (self.at_least is None and self.at_most is None):
+            raise ValueError(
+                f"rule {self.id!r}: `metric` goes with `at_least` or `at_most`, and they with it"
+            )
+        if self.metric and self.licences:
+            raise ValueError(f"rule {self.id!r}: `metric` and `licences` are two rules")
+        if not self.metric and not self.licences and self.id not in CHECK_IDS:
+            near = get_close_matches(self.id, CHECK_IDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(CHECK_IDS)}"
+            raise ValueError(f"there is no check {self.id!r}; {hint}")
+        return self
+
+
+def _rule(
+    identity: str,
+    severity: Literal["block", "warn", "show"],
+    on_not_run: Literal["block", "warn", "allow"],
+    *,
+    waivable: bool = True,
+) -> PolicyRule:
+    return PolicyRule(id=identity, severity=severity, on_not_run=on_not_run, waivable=waivable)
+
+
+STARTER_RULES = (
+    _rule("leakage_exact", "block", "block", waivable=False),
+    _rule("leakage_near", "block", "warn"),
+    _rule("leakage_registered", "block", "warn"),
+    _rule("adapter_reload", "block", "block", waivable=False),
+    _rule("test_size", "block", "block"),
+    _rule("beats_baseline", "block", "block"),
+    _rule("overfit_upturn", "block", "allow"),
+    _rule("overfit_gap", "warn", "warn"),
+    _rule("membership", "block", "allow"),
+    _rule("underfit", "warn", "warn"),
+    _rule("calibration", "warn", "allow"),
+    _rule("bias_groups", "block", "allow"),
+    _rule("bias_counterfactual", "block", "allow"),
+    _rule("bias_amplification", "block", "allow"),
+    _rule("bias_amplification_base", "warn", "allow"),
+    _rule("stereotypes", "show", "allow"),
+    _rule("forgetting_text", "block", "allow"),
+    _rule("forgetting_tasks", "block", "allow"),
+    _rule("lexical_support", "block", "allow"),
+    _rule("overlong", "warn", "allow"),
+    _rule("seed_variance", "warn", "warn"),
+    _rule("underpowered", "warn", "warn"),
+    _rule("test_reuse", "block", "warn"),
+)
+"""What a task that says nothing asks for. `policy.example.toml` has the same with comments."""
+
+
 class Policy(Record):
     """What a task asks of a run before people may rely on it. A changed limit is a new version."""
 
@@ -218,6 +307,7 @@ class Policy(Record):
     retention_margin: float = Field(default=0.02, gt=0, lt=1)
     seed_spread_limit: float = Field(default=0.02, gt=0, lt=1)
     overlong_limit: float = Field(default=0.2, ge=0, le=1)
+    check: tuple[PolicyRule, ...] = STARTER_RULES
 
 
 class Target(Record):

@@ -18,16 +18,21 @@ from storage import outbox
 from storage.database import new_id, next_number
 from storage.errors import (
     BadInput,
+    Blocked,
     CorruptFolder,
     EvidenceChanged,
     NotAllowed,
     UnknownName,
     WrongState,
 )
+from storage.gate import gate
 from storage.home import Home
+from storage.judgements import Gate
 from storage.ledger import Ledger
 from storage.ledger_rows import record_transition
+from storage.openings import open_scores
 from storage.records import (
+    Check,
     Decision,
     Person,
     Policy,
@@ -41,6 +46,7 @@ from storage.records import (
     now,
 )
 from storage.states import REVIEW_STEPS, require_step
+from storage.waivers import waivers
 
 GENESIS = "0" * 64
 """What the first decision names as the hash before it."""
@@ -102,7 +108,10 @@ def submit(
     if run.state is not RunState.SUCCEEDED:
         raise WrongState(f"{run.id} is {run.state.value}; only a succeeded run can be reviewed.")
     digest = evidence_digest(home, run.id, policy, against)
+    test_digest = home.run(run.id).summary().test_digest if run.spec.task.sealed else ""
     with ledger.write(durable=True) as db:
+        if run.spec.task.sealed:
+            open_scores(db, run, test_digest, person.name)
         for found in _reviews_of(db, run.id):
             if found.state is ReviewState.IN_REVIEW and found.evidence_digest == digest:
                 return found
@@ -144,17 +153,21 @@ def decide(
     verdict: Verdict,
     reason: str,
     against_now: Sequence[str] = (),
+    board_checks: Sequence[Check] = (),
 ) -> Decided:
     """Write one reviewer's decision, once.
 
     Args:
         against_now: Ids of the runs that the board compares it with at this moment.
+        board_checks: What the board found about the run; the run's own checks are read from its
+            verified files. The policy is held against both.
 
     Raises:
         BadInput: There is no reason.
         NotAllowed: The person is no reviewer, or it is their own run.
         WrongState: The review is closed, or the person has decided otherwise before.
         EvidenceChanged: The evidence or the policy is not what was put up for review.
+        Blocked: It is an approval, and the policy blocks the run.
     """
     review = get(ledger, review_id)
     run = ledger.run(review.run_id)
@@ -175,6 +188,8 @@ def decide(
             f"The evidence or the policy behind {review_id} changed since it was submitted. "
             f"Nothing was decided. Look at it again, then `submit {run.id}` anew."
         )
+    if verdict is Verdict.APPROVE:
+        _require_unblocked(gate_of(ledger, home, run, policy, board_checks))
     with ledger.write(durable=True) as db:
         review = _get(db, review_id)
         if before := _find_decision(db, review_id, person.name):
@@ -182,6 +197,42 @@ def decide(
         _require_open(review)
         decision = _append(db, review, person.name, verdict, reason)
         return Decided(decision, _settle(db, review, verdict, person.name, reason), new=True)
+
+
+def gate_of(
+    ledger: Ledger, home: Home, run: Run, policy: Policy, board_checks: Sequence[Check]
+) -> Gate:
+    """What the policy makes of a run's files and of what the board found, today.
+
+    Raises:
+        EvidenceChanged: The files cannot be read.
+    """
+    folder = home.run(run.id)
+    try:
+        checks, metrics = folder.checks(), folder.metrics()
+    except CorruptFolder as error:
+        raise EvidenceChanged(f"The evidence cannot be read: {error}. Run it again.") from error
+    own = {check.id for check in checks}
+    others = [check for check in board_checks if check.id not in own]
+    return gate(
+        policy,
+        [*checks, *others],
+        metrics,
+        waivers(ledger, run.id),
+        now().date(),
+        run.spec.task.licence,
+    )
+
+
+def _require_unblocked(found: Gate) -> None:
+    blocking = [finding for finding in found.findings if finding.effect == "block"]
+    if found.status == "blocked":
+        listed = "; ".join(f"{finding.id}: {finding.reason}" for finding in blocking[:5])
+        raise Blocked(
+            f"The policy blocks this run ({found.counts}), so it cannot be approved. {listed} "
+            "Mend the run, or have another reviewer waive what can be waived; "
+            "rejecting is possible."
+        )
 
 
 def get(ledger: Ledger, review_id: str) -> Review:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Row
 
 from storage.errors import BadInput, UnknownName
 from storage.ledger import Ledger
-from storage.records import DatasetVersion, Instant, Name, Record, Task, digest_of, now
+from storage.records import DatasetVersion, Instant, Name, Policy, Record, Task, digest_of, now
 
 
 class RegisteredTask(Record):
@@ -26,24 +26,56 @@ class RegisteredTask(Record):
 def read_task_file(path: Path) -> Task:
     """A task from its TOML file; paths in it are relative to the file and come out absolute.
 
+    `policy` is a section, or the name of another TOML file beside it.
+
     Raises:
         BadInput: The file is missing, is not TOML, or a key is unknown, missing or wrong.
     """
+    found = _read_toml(path, "task")
+    if isinstance(named := found.get("policy"), str):
+        other = path.parent / named
+        found = found | {"policy": _section(_read_toml(other, "policy"), "policy")}
+    return _absolute(_parse(found, path.name), path.parent.resolve())
+
+
+def read_policy_file(path: Path) -> Policy:
+    """The policy of a policy file or of a task file.
+
+    Raises:
+        BadInput: As `read_task_file`.
+    """
+    found = _read_toml(path, "policy")
+    section = found.get("policy", found)
+    if isinstance(section, str):
+        section = _section(_read_toml(path.parent / section, "policy"), "policy")
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return Policy.model_validate(section)
+    except ValidationError as error:
+        raise BadInput(f"{path.name}, [policy]: {explain(error)}") from error
+
+
+def _section(found: Mapping[str, Any], name: str) -> object:
+    """A file may hold the keys of a section, with or without its heading."""
+    return found.get(name, found)
+
+
+def _read_toml(path: Path, what: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise BadInput(
-            f"There is no task file {str(path)!r}. Give the path of a TOML file."
+            f"There is no {what} file {str(path)!r}. Give the path of a TOML file."
         ) from error
     except (IsADirectoryError, PermissionError) as error:
         raise BadInput(
             f"{str(path)!r} cannot be read: {error.strerror}. Give a TOML file."
         ) from error
     except UnicodeDecodeError as error:
-        raise BadInput(f"{str(path)!r} is not UTF-8 text. Save the task file as UTF-8.") from error
+        raise BadInput(
+            f"{str(path)!r} is not UTF-8 text. Save the {what} file as UTF-8."
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{str(path)!r} is not valid TOML: {error}. Mend that line.") from error
-    return _absolute(_parse(found, path.name), path.parent.resolve())
 
 
 def add_task(

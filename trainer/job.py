@@ -294,8 +294,9 @@ def _summary(
 
 def _closing_words(spec: RunSpec, metrics: tuple[Metric, ...]) -> str:
     name = spec.task.primary_metric
-    found = next(m for m in metrics if m.name == name and m.split == "test" and not m.group)
+    split = "validation" if spec.task.sealed else "test"  # sealed: nobody is told before a review
+    found = next(m for m in metrics if m.name == name and m.split == split and not m.group)
     if found.value is None:
         return f"{name} could not be measured: {found.missing_because}"
     interval = "" if found.low is None else f" ({found.low:.3f} to {found.high:.3f})"
-    return f"{name} {found.value:.3f}{interval} on {found.n} test rows"
+    return f"{name} {found.value:.3f}{interval} on {found.n} {split} rows"

@@ -72,6 +72,7 @@ def review_card(facts: ReviewFacts) -> Block:
     body = [
         blocks.section(f"{title}\n{answers.describe(run.run.spec)}"),
         *blocks.sections(_evidence_lines(run)),
+        *blocks.sections(answers.gate_lines(run.gate) if run.gate else []),
         *blocks.sections([check_words(check) for check in run.checks] or ["No checks."]),
         *blocks.sections([decision_words(decision) for decision in facts.decisions]),
     ]
@@ -132,7 +133,9 @@ def _results(facts: RunFacts) -> list[str]:
     flagged = [c for c in facts.checks if c.outcome in {Outcome.WARN, Outcome.FAIL}]
     not_run = [c.id for c in facts.checks if c.outcome is Outcome.NOT_RUN]
     passed = [c.id for c in facts.checks if c.outcome is Outcome.PASS]
-    lines = _metric_lines(facts) + [check_words(check) for check in flagged]
+    lines = [facts.note] if facts.note else []
+    lines += _metric_lines(facts) + [check_words(check) for check in flagged]
+    lines += answers.gate_lines(facts.gate)[:1] if facts.gate else []
     lines += [f"✓ passed: {', '.join(passed)}"] if passed else []
     lines += [f"– not run: {', '.join(not_run)}"] if not_run else []
     return lines

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from bot import answers
 from bot.actions import Actions
-from storage import published, reviews
-from storage.judgements import Standing
+from storage import openings, published, reviews
+from storage.judgements import Gate, Standing
 from storage.records import (
     Check,
     Decision,
@@ -34,6 +34,7 @@ class RunFacts:
     review: Review | None
     board_url: str
     note: str = ""
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ def run_facts(actions: Actions, run_id: str) -> RunFacts:
     folder = actions.home.run(run_id)
     events = folder.events(run.attempt).events if run.attempt else ()
     steps = [event for event in events if event.kind != "engine"]
-    summary, metrics, checks, note = answers.evidence(folder)
+    hidden = openings.is_hidden(actions.ledger, run)
+    summary, metrics, checks, note = answers.evidence(folder, hidden=hidden)
     standing = published.standing_of(actions.home.board, run_id)
     found = reviews.reviews(actions.ledger, run_id)
     return RunFacts(
@@ -71,6 +73,7 @@ def run_facts(actions: Actions, run_id: str) -> RunFacts:
         review=found[0] if found else None,
         board_url=actions.settings.leaderboard.url.rstrip("/"),
         note=note,
+        gate=actions.gate_or_none(run),
     )
 
 

@@ -17,13 +17,25 @@ from storage.errors import (
 )
 from storage.home import Home
 from storage.ledger import Ledger
-from storage.records import Person, Policy, Review, ReviewState, Role, Run, RunSpec, Verdict
+from storage.records import (
+    Person,
+    Policy,
+    PolicyRule,
+    Review,
+    ReviewState,
+    Role,
+    Run,
+    RunSpec,
+    Verdict,
+)
 
 ANA = Person(name="ana", roles=frozenset({Role.LAUNCHER, Role.REVIEWER}))
 REVA = Person(name="reva", roles=frozenset({Role.REVIEWER}))
 OLA = Person(name="ola", roles=frozenset({Role.REVIEWER}))
 LEO = Person(name="leo", roles=frozenset({Role.LAUNCHER}))
-POLICY = Policy()
+RULES = (PolicyRule(id="underfit", severity="show", on_not_run="allow"),)
+POLICY = Policy(check=RULES)
+"""It lets every run through: here the rules of a review are tried, in test_gate.py the gate's."""
 
 
 @pytest.fixture
@@ -181,7 +193,7 @@ def test_submitting_after_a_policy_change_opens_a_new_review(
     ledger: Ledger, home: Home, review: Review
 ) -> None:
     run = ledger.run(review.run_id)
-    again = reviews.submit(ledger, home, run, Policy(approvals=2), ANA, [])
+    again = reviews.submit(ledger, home, run, Policy(approvals=2, check=RULES), ANA, [])
     assert again.id != review.id
     assert reviews.get(ledger, review.id).state is ReviewState.WITHDRAWN
 
@@ -197,7 +209,7 @@ def test_a_run_that_has_not_succeeded_cannot_be_submitted(
 def test_a_policy_may_ask_for_two_approvals(
     ledger: Ledger, home: Home, finished: Callable[..., Run]
 ) -> None:
-    policy = Policy(approvals=2)
+    policy = Policy(approvals=2, check=RULES)
     review = reviews.submit(ledger, home, finished(), policy, ANA, [])
     states = [
         reviews.decide(
