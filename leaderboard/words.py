@@ -30,6 +30,8 @@ CHECKS = {
     "underfit": "underfitting",
     "leakage_exact": "leakage",
     "bias_groups": "bias",
+    "bias_amplification": "bias: amplified",
+    "bias_amplification_base": "bias: amplified by tuning",
     "beats_baseline": "beats the baseline",
     "adapter_reload": "reload",
     "test_size": "test size",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from storage.records import Check, Outcome, RunSpec, Split
-from trainer.checks import bias_groups, overfit_gap, overfit_upturn, underfit
+from trainer.checks import bias_amplification, bias_groups, overfit_gap, overfit_upturn, underfit
 from trainer.data.dataset import Dataset
 from trainer.data.tokens import overlong
 from trainer.evidence import Scored
@@ -28,7 +28,7 @@ class CheckInputs:
 
 def run_checks(inputs: CheckInputs) -> tuple[Check, ...]:
     """Make every check; what cannot be measured is `not_run` with the reason."""
-    return (*_overfitting(inputs), _bias(inputs), *_texts(inputs))
+    return (*_overfitting(inputs), *_bias(inputs), *_texts(inputs))
 
 
 def _overfitting(inputs: CheckInputs) -> tuple[Check, ...]:
@@ -42,14 +42,20 @@ def _overfitting(inputs: CheckInputs) -> tuple[Check, ...]:
     )
 
 
-def _bias(inputs: CheckInputs) -> Check:
+def _bias(inputs: CheckInputs) -> tuple[Check, ...]:
     task, test = inputs.spec.task, inputs.scored[Split.TEST]
-    return bias_groups.check(
-        test.predictions,
-        inputs.dataset.groups(test.rows),
-        task.favourable,
-        task.policy.group_ratio_limit,
-        task.policy.minimum_group_rows,
+    policy, groups = task.policy, inputs.dataset.groups(test.rows)
+    return (
+        bias_groups.check(
+            test.predictions,
+            groups,
+            task.favourable,
+            policy.group_ratio_limit,
+            policy.minimum_group_rows,
+        ),
+        bias_amplification.check(
+            test.predictions, groups, policy.amplification_limit, policy.minimum_group_rows
+        ),
     )
 
 
