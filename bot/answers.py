@@ -223,32 +223,46 @@ def top(task_name: str, summary: BoardSummary | None, url: str) -> Reply:
         return Reply(
             f"The board of {task_name} is empty: no run has finished.", data={"standings": []}
         )
-    shown = [
-        (
-            row.place,
-            row.run_id,
-            row.method.value,
-            number(row.primary),
-            difference_words(row),
-            ", ".join(flag_words(row.checks)) or "none",
-            row.status,
-        )
-        for row in rows
+    worth, notes = summary.worth.get(task_name), summary.notes.get(task_name)
+    lines = [
+        f"Board of *{task_name}*, by {rows[0].primary.name} on {rows[0].primary.split}. "
+        f"{url}/?task={task_name}",
+        *([worth.sentence] if worth else []),
+        *(notes.sentences if notes else ()),
     ]
+    data = {
+        "standings": [row.model_dump(mode="json") for row in rows],
+        "worth": worth.model_dump(mode="json") if worth else None,
+        "notes": notes.model_dump(mode="json") if notes else None,
+    }
+    priced = any(_cost(row) != "–" for row in rows)
     columns = (
-        "place",
-        "run",
-        "method",
-        rows[0].primary.name,
-        "against baseline",
-        "flags",
-        "status",
+        *("place", "group", "run", "method", rows[0].primary.name, "against baseline"),
+        *(("cost per 1,000",) if priced else ()),
+        *("flags", "policy", "status"),
     )
-    return Reply(
-        f"Board of *{task_name}*, by {rows[0].primary.name} on test. {url}/?task={task_name}",
-        table=table(columns, shown),
-        data={"standings": [row.model_dump(mode="json") for row in rows]},
+    shown = [_top_row(row, priced=priced) for row in rows]
+    return Reply("\n".join(lines), table=table(columns, shown), data=data)
+
+
+def _top_row(row: Standing, *, priced: bool) -> tuple[str, ...]:
+    return (
+        row.place,
+        str(row.tie_group or "–"),
+        row.run_id,
+        row.method.value,
+        number(row.primary),
+        difference_words(row),
+        *((_cost(row),) if priced else ()),
+        ", ".join(flag_words(row.checks)) or "none",
+        f"{GATE_WORDS[row.gate.status]} ({row.gate.counts})" if row.gate else "–",
+        row.status,
     )
+
+
+def _cost(row: Standing) -> str:
+    found = next((m.value for m in row.metrics if m.name == "cost_per_1000"), None)
+    return "–" if found is None else f"{found:.4g}"
 
 
 def submitted(review: Review, gate: Gate) -> Reply:

@@ -67,6 +67,20 @@ class LeaderboardSettings(Record):
     url: str = "http://localhost:8501"
 
 
+class PriceSettings(Record):
+    """`[prices]`: what a device hour costs, and how many answers a month are expected.
+
+    Nothing is assumed: without prices, costs are not shown and machine time orders instead.
+    `task_requests` gives the expected answers of single tasks.
+    """
+
+    cpu_hour: float | None = Field(default=None, ge=0)
+    gpu_hour: float | None = Field(default=None, ge=0)
+    currency: str = Field(default="EUR", max_length=8)
+    monthly_requests: int | None = Field(default=None, ge=0)
+    task_requests: dict[Name, int] = Field(default_factory=dict)
+
+
 class Settings(Record):
     """Everything in `tuneboard.toml`."""
 
@@ -76,6 +90,7 @@ class Settings(Record):
     hosts: HostSettings = HostSettings()
     slack: SlackSettings = SlackSettings()
     leaderboard: LeaderboardSettings = LeaderboardSettings()
+    prices: PriceSettings = PriceSettings()
 
     @model_validator(mode="after")
     def _one_person_an_identity(self) -> Self:

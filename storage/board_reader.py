@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+from pydantic import TypeAdapter
 
 from storage.board import Board, is_sound
 from storage.board_rows import (
@@ -30,10 +31,13 @@ from storage.board_rows import (
 from storage.errors import InternalError
 from storage.evidence_tables import CURVES, PREDICTIONS
 from storage.home import Home
+from storage.judgements import Gate, SeedPool, TargetReading, TaskNotes, Worth
 from storage.published import read_pointer
 from storage.records import Check, EvidenceSummary, Metric, Outcome, RunSpec, Task
 
 T = TypeVar("T")
+
+_TARGETS = TypeAdapter(tuple[TargetReading, ...])
 
 
 class BoardGone(InternalError):
@@ -78,11 +82,13 @@ def board_rows(
     methods: tuple[str, ...] = (),
     limit: int = 50,
     offset: int = 0,
+    split: str = "test",
 ) -> list[BoardRow]:
     """A page of a task's board, best first.
 
     Args:
         primary: The metric that ranks.
+        split: Where it ranks: `validation` for a task whose test set is sealed.
         methods: Only runs of these; all where empty.
     """
     found = _ask(
@@ -93,16 +99,37 @@ def board_rows(
         methods=list(methods) or None,
         limit=limit,
         offset=offset,
+        split=split,
     )
     return [_board_row(row) for row in found]
 
 
 def _board_row(row: dict[str, Any]) -> BoardRow:
     flags = [Flag(**flag | {"outcome": Outcome(flag["outcome"])}) for flag in row.pop("flags")]
-    return BoardRow(flags=flags, **row)
+    return BoardRow(flags=flags, **_judged(row))
 
 
-def board_span(snapshot: Path, task: str, primary: str, methods: tuple[str, ...] = ()) -> BoardSpan:
+def _judged(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose JSON columns are the records they hold."""
+    return row | {
+        "seeds": SeedPool.model_validate_json(row["seeds"]) if row["seeds"] else None,
+        "targets": _TARGETS.validate_json(row["targets"]),
+        "gate": Gate.model_validate_json(row["gate"]) if row["gate"] else None,
+    }
+
+
+def verdict(snapshot: Path, task: str) -> tuple[Worth, TaskNotes] | None:
+    """Whether fine-tuning was worth it, and what holds for the whole board; None before any run."""
+    found = _ask(snapshot, _query("verdict"), task=task)
+    if not found:
+        return None
+    row = found[0]
+    return Worth.model_validate_json(row["worth"]), TaskNotes.model_validate_json(row["notes"])
+
+
+def board_span(
+    snapshot: Path, task: str, primary: str, methods: tuple[str, ...] = (), split: str = "test"
+) -> BoardSpan:
     """What the whole board spans, not only the page of it that is shown."""
     found = _rows(
         snapshot,
@@ -111,6 +138,7 @@ def board_span(snapshot: Path, task: str, primary: str, methods: tuple[str, ...]
         task=task,
         primary=primary,
         methods=list(methods) or None,
+        split=split,
     )
     return found[0]
 
@@ -130,7 +158,7 @@ def run_page(snapshot: Path, run_id: str) -> RunPage | None:
     return RunPage(
         spec=RunSpec.model_validate_json(row.pop("spec")),
         summary=EvidenceSummary.model_validate_json(summary) if summary else None,
-        **row,
+        **_judged(row),
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from storage.judgements import Gate, SeedPool, TargetReading
 from storage.records import EvidenceSummary, Outcome, RunSpec, Task
 
 
@@ -91,6 +92,14 @@ class BoardRow:
     difference_high: float | None
     difference_p: float | None
     flags: list[Flag]
+    cost_run: float | None = None
+    cost_per_1000: float | None = None
+    tie_group: int | None = None
+    sealed: bool = False
+    published_best: bool = False
+    seeds: SeedPool | None = None
+    targets: tuple[TargetReading, ...] = ()
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +169,11 @@ class RunPage:
     difference_high: float | None
     difference_p: float | None
     against_method: str
+    tie_group: int | None = None
+    sealed: bool = False
+    seeds: SeedPool | None = None
+    targets: tuple[TargetReading, ...] = ()
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True, slots=True)

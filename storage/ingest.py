@@ -21,6 +21,7 @@ from storage.home import Home
 from storage.ledger import Ledger
 from storage.predictions import predicted_rows
 from storage.records import (
+    MEASURED_ON_TEST,
     Check,
     DatasetVersion,
     Metric,
@@ -73,18 +74,40 @@ def is_behind(board: Board, ledger: Ledger) -> bool:
     return before.transition_id > found.transition_id or before.decision_seq > found.decision_seq
 
 
-def ingest(board: Board, ledger: Ledger, home: Home) -> Known:
+def ingest(board: Board, ledger: Ledger, home: Home, settings_digest: str = "") -> Known:
     """Take in what changed. No transaction: a work file that is not finished is thrown away.
+
+    Args:
+        settings_digest: Of the settings that numbers on the board depend on.
 
     Returns:
         How much of the ledger the board has now.
     """
     changes = _changes(ledger, known(board))
     _write_ledger_rows(board, changes)
+    opened = _take_openings(board, ledger)
+    board.clear("waivers")
+    board.insert("waivers", _whole_table(ledger, "waivers"))
+    for table in ("evidence", "metrics", "checks"):  # read anew: their scores may be shown now
+        board.delete(table, "run_id", opened)
     _write_evidence(board, home, _new_evidence(board))
     board.clear("publication")
-    board.insert("publication", [_publication(changes)])
+    board.insert("publication", [_publication(changes, settings_digest)])
     return changes.now_known
+
+
+def _take_openings(board: Board, ledger: Ledger) -> list[str]:
+    """Note which sealed runs were opened; gives those that were not known to be."""
+    before = {row["run_id"] for row in board.rows("select run_id from openings")}
+    now_open = _whole_table(ledger, "openings")
+    board.clear("openings")
+    board.insert("openings", now_open)
+    return sorted({row["run_id"] for row in now_open} - before)
+
+
+def _whole_table(ledger: Ledger, name: str) -> list[Row]:
+    with ledger.read() as db:
+        return _select(db, name)
 
 
 def take_in_again(board: Board, home: Home, run_id: str) -> None:
@@ -94,7 +117,7 @@ def take_in_again(board: Board, home: Home, run_id: str) -> None:
     _write_evidence(board, home, [run_id])
 
 
-def _publication(changes: Changes) -> Row:
+def _publication(changes: Changes, settings_digest: str) -> Row:
     return {
         "only_row": 1,
         "schema_sha256": schema_sha256(),
@@ -103,6 +126,7 @@ def _publication(changes: Changes) -> Row:
         "decision_seq": changes.now_known.decision_seq,
         "chain_head": changes.chain_head,
         "published_at": _naive(now()),
+        "settings_digest": settings_digest,
     }
 
 
@@ -237,17 +261,18 @@ def _new_evidence(board: Board) -> list[str]:
 
 def _write_evidence(board: Board, home: Home, run_ids: Sequence[str]) -> None:
     rows: dict[str, list[Row]] = {"evidence": [], "metrics": [], "checks": []}
+    opened = {row["run_id"] for row in board.rows("select run_id from openings")}
     for run_id in run_ids:
-        for table, found in _read_evidence(home, run_id).items():
+        for table, found in _read_evidence(home, run_id, opened=run_id in opened).items():
             rows[table] += found
     for table, found in rows.items():
         board.insert(table, found)
 
 
-def _read_evidence(home: Home, run_id: str) -> Mapping[str, list[Row]]:
+def _read_evidence(home: Home, run_id: str, *, opened: bool) -> Mapping[str, list[Row]]:
     """The rows of one run's folder, or one row that says why there are none."""
     try:
-        return _folder_rows(home.run(run_id))
+        return _folder_rows(home.run(run_id), opened=opened)
     except (CorruptFolder, UnknownName, OSError, ValidationError, json.JSONDecodeError) as error:
         return {"evidence": [_evidence_row(run_id, problem=_in_words(error))]}
 
@@ -260,7 +285,7 @@ def _in_words(error: Exception) -> str:
     return "its evidence does not have the shape this version of Tuneboard knows"
 
 
-def _folder_rows(folder: RunFolder) -> Mapping[str, list[Row]]:
+def _folder_rows(folder: RunFolder, *, opened: bool) -> Mapping[str, list[Row]]:
     if not folder.has_evidence:
         raise CorruptFolder("it says succeeded, but left no evidence")
     digest = folder.verified_digest()
@@ -277,8 +302,17 @@ def _folder_rows(folder: RunFolder) -> Mapping[str, list[Row]]:
         summary=summary.model_dump_json(),
         finished_at=_naive(summary.finished_at),
     )
-    metrics = [_metric_row(folder.run_id, i, metric) for i, metric in enumerate(folder.metrics())]
-    checks = [check_row(folder.run_id, "run", i, check) for i, check in enumerate(folder.checks())]
+    hidden = folder.spec().task.sealed and not opened
+    metrics = [
+        metric_row(folder.run_id, place, metric)
+        for place, metric in enumerate(folder.metrics())
+        if not (hidden and metric.split == "test")
+    ]
+    checks = [
+        check_row(folder.run_id, "run", place, check)
+        for place, check in enumerate(folder.checks())
+        if not (hidden and check.id in MEASURED_ON_TEST)
+    ]
     return {"evidence": [evidence], "metrics": metrics, "checks": checks}
 
 
@@ -288,7 +322,8 @@ def _evidence_row(run_id: str, **found: Any) -> Row:
     return {"run_id": run_id, "finished_at": None} | empty | found
 
 
-def _metric_row(run_id: str, place: int, metric: Metric) -> Row:
+def metric_row(run_id: str, place: int, metric: Metric) -> Row:
+    """A metric as a row of the board."""
     found = metric.model_dump(mode="json")
     return {"run_id": run_id, "place": place, "group_name": found.pop("group")} | found
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # the bot reads this module's callers without loading numpy
 
 @dataclass(frozen=True, slots=True)
 class PredictedRows:
-    """Predictions on the test split, ordered by example id so that runs line up.
+    """Predictions on one split, ordered by example id so that runs line up.
 
     Attributes:
         ids: Shape (n,).
@@ -30,15 +30,17 @@ class PredictedRows:
     digest: str
 
 
-def predicted_rows(folder: RunFolder, labels: tuple[str, ...]) -> PredictedRows:
-    """The run's predictions on the test split.
+def predicted_rows(
+    folder: RunFolder, labels: tuple[str, ...], split: str = "test"
+) -> PredictedRows:
+    """The run's predictions on a split (of train, the sample that was scored).
 
     Raises:
         CorruptFolder: They are not there, or are not what the run's summary says.
     """
     import numpy as np
 
-    table = _read(folder)
+    table = _read(folder, split)
     names = table.column("gold").to_pylist()
     places = {label: place for place, label in enumerate(labels)}
     if not names or not set(names) <= places.keys():
@@ -55,7 +57,7 @@ def predicted_rows(folder: RunFolder, labels: tuple[str, ...]) -> PredictedRows:
     )
 
 
-def _read(folder: RunFolder) -> Any:  # pyarrow carries no types of its own
+def _read(folder: RunFolder, split: str) -> Any:  # pyarrow carries no types of its own
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -63,7 +65,7 @@ def _read(folder: RunFolder) -> Any:  # pyarrow carries no types of its own
         table = parquet.read_table(
             folder.evidence / PREDICTIONS,
             columns=["example_id", "gold", "probabilities"],
-            filters=[("split", "=", "test")],
+            filters=[("split", "=", split)],
         )
     except (FileNotFoundError, pa.ArrowException) as error:
         raise CorruptFolder(f"{folder.run_id}: its predictions cannot be read") from error

@@ -6,17 +6,22 @@ the board and the rows it leaves.
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from storage.board import Board
-from storage.ingest import check_row
-from storage.judgements import BoardSummary, Difference, Standing
-from storage.records import Check, Method, Metric, RunSpec, RunState, Task, now
+from pydantic import Field
 
-_HEADLINE = ("accuracy", "macro_f1", "weighted_f1", "mcc", "roc_auc", "log_loss", "brier")
+from storage.board import Board
+from storage.ingest import check_row, metric_row
+from storage.judgements import BoardSummary, Difference, SeedPool, Standing, TaskNotes, Worth
+from storage.records import Check, Method, Metric, Record, RunSpec, RunState, Task, now
+
+_HEADLINE = ("accuracy", "macro_f1", "weighted_f1", "mcc", "roc_auc", "log_loss", "brier", "ece")
+
+BOARD_METRICS = ("cost_run", "cost_per_1000")
+"""Numbers that the board adds to a run's own, because they depend on prices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,10 @@ class Candidate:
     engine_reason: str
     finished_at: datetime | None
     review: str
+    device: str
+    seconds: float | None
+    lineage: tuple[str, ...]
+    opened: bool
     metrics: tuple[Metric, ...]
     checks: tuple[Check, ...]
 
@@ -58,6 +67,12 @@ class TaskBoard:
     newest: Task
     test_digest: str
     candidates: tuple[Candidate, ...]
+    looks: int = 0
+
+    @property
+    def split(self) -> str:
+        """Where runs are compared: on validation while the test set is sealed."""
+        return "validation" if self.task.sealed else "test"
 
     @property
     def is_newest(self) -> bool:
@@ -70,7 +85,7 @@ def task_boards(board: Board) -> tuple[TaskBoard, ...]:
     grouped: dict[tuple[str, int], list[Candidate]] = defaultdict(list)
     for key, candidate in _candidates(board):
         grouped[key].append(candidate)
-    specs = _one_spec_each(board)
+    specs, looks = _one_spec_each(board), _looks(board)
     newest = dict(sorted({*registered, *grouped}))  # the highest version comes last and stays
     found = []
     for name, version in sorted(grouped, key=lambda key: (key[0], -key[1])):
@@ -78,7 +93,8 @@ def task_boards(board: Board) -> tuple[TaskBoard, ...]:
         task, test_digest = registered.get((name, version)) or (specs[name, version], "")
         candidates = tuple(grouped[name, version])
         test_digest = test_digest or next((c.test_digest for c in candidates if c.test_digest), "")
-        found.append(TaskBoard(task, top[0], test_digest, candidates))
+        seen = looks.get((name, version), len(candidates))
+        found.append(TaskBoard(task, top[0], test_digest, candidates, seen))
     return tuple(found)
 
 
@@ -96,6 +112,23 @@ def _one_spec_each(board: Board) -> dict[tuple[str, int], Task]:
     return {(row["task"], row["task_version"]): spec.task for row, spec in specs}
 
 
+def _looks(board: Board) -> dict[tuple[str, int], int]:
+    """How many runs have met the test rows of each task version, whatever became of them.
+
+    A run counts once it has started, failed, cancelled and deleted ones too, and under every
+    version of a task with the same test rows. A sealed test set is met when its scores are shown.
+    """
+    rows = board.rows(
+        "with met as (select t.test_digest, r.id from runs r"
+        " join tasks t on t.name = r.task and t.version = r.task_version"
+        " where r.attempt > 0 and (coalesce(cast(json_extract(t.record, '$.sealed') as boolean),"
+        " false) = false or r.id in (select run_id from openings)))"
+        " select t.name, t.version, count(distinct m.id) as looks from tasks t"
+        " left join met m on m.test_digest = t.test_digest group by t.name, t.version"
+    )
+    return {(row["name"], row["version"]): row["looks"] for row in rows}
+
+
 def _candidates(board: Board) -> list[tuple[tuple[str, int], Candidate]]:
     metrics, checks = _metrics(board), _checks(board)
     rows = board.rows(
@@ -106,7 +139,8 @@ def _candidates(board: Board) -> list[tuple[tuple[str, int], Candidate]]:
         " coalesce(e.engine, '') as engine, coalesce(e.engine_reason, '') as engine_reason,"
         " e.finished_at, coalesce(e.summary, '') as summary,"
         " coalesce((select state from reviews v where v.run_id = r.id"
-        " order by v.created_at desc, v.id desc limit 1), '') as review"
+        " order by v.created_at desc, v.id desc limit 1), '') as review,"
+        " exists (select 1 from openings o where o.run_id = r.id) as opened"
         " from runs r left join evidence e on e.run_id = r.id"
         " where r.state in ('succeeded', 'failed') order by r.id"
     )
@@ -121,28 +155,30 @@ def _candidate(
     run_id = row["run_id"]
     kept = ("run_id", "base", "seed", "family", "requested_by", "reason", "problem")
     more = ("manifest_digest", "test_digest", "rows_digest", "engine", "engine_reason", "review")
+    summary = json.loads(row["summary"]) if row["summary"] else {}
     return Candidate(
-        **{name: row[name] for name in (*kept, *more)},
+        **{name: row[name] for name in (*kept, *more, "opened")},
         method=Method(row["method"]),
         state=RunState(row["state"]),
-        labels=_labels(row["summary"]),
+        labels=tuple(summary.get("labels", ())),
+        device=summary.get("device", ""),
+        seconds=sum(summary["seconds"].values()) if summary else None,
+        lineage=tuple(summary.get("lineage", ())),
         finished_at=row["finished_at"].replace(tzinfo=UTC) if row["finished_at"] else None,
         metrics=tuple(metrics.get(run_id, ())),
         checks=tuple(checks.get(run_id, ())),
     )
 
 
-def _labels(summary: str) -> tuple[str, ...]:
-    return tuple(json.loads(summary)["labels"]) if summary else ()
-
-
 def _metrics(board: Board) -> Mapping[str, Sequence[Metric]]:
-    """What a list shows: the whole test split and what belongs to no split."""
+    """What a list shows: the whole of test and validation, and what belongs to no split."""
     rows = board.rows(
         "select run_id, name, split, value, low, high, n, how, missing_because from metrics"
-        " where group_name = '' and (split = 'run' or (split = 'test' and name in"
-        " (select unnest($names)))) order by run_id, place",
+        " where group_name = '' and (split = 'run' or (split in ('test', 'validation')"
+        " and name in (select unnest($names)))) and name not in (select unnest($added))"
+        " order by run_id, place",
         names=list(_HEADLINE),
+        added=list(BOARD_METRICS),
     )
     found: dict[str, list[Metric]] = defaultdict(list)
     for row in rows:
@@ -177,85 +213,141 @@ def known_difference(board: Board, run_id: str, against: str, metric: str) -> Di
     return Difference(**rows[0]) if rows else None
 
 
-def known_places(board: Board, task: Task, inputs: str) -> dict[str, tuple[int, int]] | None:
-    """The places as computed from the same inputs before, if they were."""
-    key = {"task": task.name, "version": task.version}
-    where = "where task = $task and task_version = $version"
-    found = board.rows(f"select inputs from placings {where}", **key)  # noqa: S608  our own text
+class Comparison(Record):
+    """What was computed from all comparable runs of a task at once.
+
+    Attributes:
+        places: Run to its best and worst rank and its tie group.
+        seeds: Run to the pool of its spec's seeds, where there are several.
+        published: Runs that were a new best when they finished, by the ladder.
+    """
+
+    places: dict[str, tuple[int, int, int]]
+    detectable: float | None = None
+    optimism: float | None = None
+    seeds: dict[str, SeedPool] = Field(default_factory=dict)
+    seed_checks: dict[str, Check] = Field(default_factory=dict)
+    published: tuple[str, ...] = ()
+
+
+def known_comparison(board: Board, task: Task, inputs: str) -> Comparison | None:
+    """The comparison as computed from the same inputs before, if it was."""
+    found = board.rows(
+        "select inputs, record from placings where task = $task and task_version = $version",
+        task=task.name,
+        version=task.version,
+    )
     if not found or found[0]["inputs"] != inputs:
         return None
-    rows = board.rows(f"select run_id, place_low, place_high from places {where}", **key)  # noqa: S608
-    return {row["run_id"]: (row["place_low"], row["place_high"]) for row in rows}
+    return Comparison.model_validate_json(found[0]["record"])
 
 
-def keep_places(
-    board: Board, task: Task, inputs: str, places: Mapping[str, tuple[int, int]]
-) -> None:
-    """Note places and what they were computed from."""
+def keep_comparison(board: Board, task: Task, inputs: str, comparison: Comparison) -> None:
+    """Note a comparison and what it was computed from."""
     key = {"task": task.name, "task_version": task.version}
-    for table in ("placings", "places"):
-        board.rows(
-            f"delete from {table} where task = $task and task_version = $task_version",  # noqa: S608
-            **key,
-        )
-    board.insert("placings", [key | {"inputs": inputs}])
-    rows = [
-        key | {"run_id": run_id, "place_low": low, "place_high": high}
-        for run_id, (low, high) in places.items()
-    ]
-    board.insert("places", rows)
+    board.rows("delete from placings where task = $task and task_version = $task_version", **key)
+    board.insert("placings", [key | {"inputs": inputs, "record": comparison.model_dump_json()}])
 
 
 # --- what is published ---------------------------------------------------------------------------
 
 
-def write_standings(
-    board: Board, standings: Sequence[Standing], board_checks: Mapping[str, Sequence[Check]]
-) -> None:
-    """Put the standings in place of those before, in the order given, with their board checks."""
-    board.clear("standings", "differences")
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """All that the board says about one task version, its standings best first.
+
+    `checks` and `metrics` are those that the board adds to a run's own; `differences` holds every
+    comparison of two runs that was made, by the run.
+    """
+
+    task: str
+    task_version: int
+    standings: tuple[Standing, ...]
+    checks: Mapping[str, tuple[Check, ...]]
+    metrics: Mapping[str, tuple[Metric, ...]] = field(default_factory=dict)
+    differences: tuple[tuple[str, Difference], ...] = ()
+    worth: Worth | None = None
+    notes: TaskNotes | None = None
+
+
+def write_board(board: Board, tasks: Sequence[Placed]) -> None:
+    """Put what was judged in place of what was there before."""
+    board.clear("standings", "differences", "verdicts")
     board.rows("delete from checks where origin = 'board'")
+    board.rows("delete from metrics where name in (select unnest($a))", a=list(BOARD_METRICS))
     orders: dict[str, int] = defaultdict(int)
     rows = []
-    for standing in standings:
-        orders[standing.task] += 1
-        rows.append(_standing_row(standing, orders[standing.task]))
+    for placed in tasks:
+        for standing in placed.standings:
+            orders[standing.task] += 1
+            rows.append(_standing_row(standing, orders[standing.task]))
     board.insert("standings", rows)
-    board.insert("differences", [_difference_row(s) for s in standings if s.difference])
-    board.insert(
-        "checks",
-        [
-            check_row(run_id, "board", place, check)
-            for run_id, checks in sorted(board_checks.items())
-            for place, check in enumerate(checks)
-        ],
-    )
+    board.insert("differences", [row for placed in tasks for row in _difference_rows(placed)])
+    board.insert("verdicts", [_verdict_row(placed) for placed in tasks if placed.worth])
+    board.insert("checks", [row for placed in tasks for row in _check_rows(placed)])
+    board.insert("metrics", [row for placed in tasks for row in _cost_rows(placed)])
 
 
-def summary_of(ledger_version: int, standings: Sequence[Standing]) -> BoardSummary:
-    """The published board in short."""
+def summary_of(ledger_version: int, tasks: Sequence[Placed]) -> BoardSummary:
+    """The published board in short; a task's verdict is that of its newest version, which is first.
+
+    Args:
+        tasks: Newest version of each task first.
+    """
     found: dict[str, list[Standing]] = defaultdict(list)
-    for standing in standings:
-        found[standing.task].append(standing)
+    newest: dict[str, Placed] = {}
+    for placed in tasks:
+        found[placed.task] += placed.standings
+        newest.setdefault(placed.task, placed)
     return BoardSummary(
         ledger_version=ledger_version,
         published_at=now(),
         standings={task: tuple(rows) for task, rows in found.items()},
+        worth={task: placed.worth for task, placed in newest.items() if placed.worth},
+        notes={task: placed.notes for task, placed in newest.items() if placed.notes},
     )
 
 
 def _standing_row(standing: Standing, order: int) -> dict[str, Any]:
     kept = ("run_id", "task", "task_version", "status", "ranked", "unranked_because", "place_low")
-    row = standing.model_dump(include={*kept, "place_high", "evidence_digest"})
+    more = ("place_high", "evidence_digest", "tie_group", "sealed", "published_best")
+    row = standing.model_dump(include={*kept, *more})
     against = standing.difference.against if standing.difference else ""
     return row | {
         "board_order": order,
         "provisional": list(standing.provisional),
         "against": against,
+        "seeds": standing.seeds.model_dump_json() if standing.seeds else "",
+        "targets": json.dumps([reading.model_dump(mode="json") for reading in standing.targets]),
+        "gate": standing.gate.model_dump_json() if standing.gate else "",
     }
 
 
-def _difference_row(standing: Standing) -> dict[str, Any]:
-    assert standing.difference is not None  # noqa: S101  the caller chose those that have one
-    found = standing.difference.model_dump()
-    return found | {"run_id": standing.run_id, "metric": standing.primary.name}
+def _difference_rows(placed: Placed) -> Iterator[dict[str, Any]]:
+    if not placed.standings:
+        return
+    metric = placed.standings[0].primary.name
+    for run_id, difference in placed.differences:
+        yield difference.model_dump() | {"run_id": run_id, "metric": metric}
+
+
+def _verdict_row(placed: Placed) -> dict[str, Any]:
+    notes = placed.notes or TaskNotes()
+    return {
+        "task": placed.task,
+        "task_version": placed.task_version,
+        "worth": placed.worth.model_dump_json() if placed.worth else "",
+        "notes": notes.model_dump_json(),
+    }
+
+
+def _check_rows(placed: Placed) -> Iterator[dict[str, Any]]:
+    for run_id, checks in sorted(placed.checks.items()):
+        for place, check in enumerate(checks):
+            yield check_row(run_id, "board", place, check)
+
+
+def _cost_rows(placed: Placed) -> Iterator[dict[str, Any]]:
+    for run_id, metrics in sorted(placed.metrics.items()):
+        for place, metric in enumerate(metrics):
+            yield metric_row(run_id, 10_000 + place, metric)

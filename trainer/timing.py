@@ -8,6 +8,7 @@ import numpy as np
 
 from storage.records import Metric
 from trainer.evaluate.arrays import FloatArray
+from trainer.evaluate.intervals import mean_interval
 from trainer.methods.fitting import Classifier
 from trainer.stopping import StopRequest
 
@@ -15,6 +16,7 @@ WARM_UP = 5
 REQUESTS = 200
 """Fewer say little about the 95th percentile (10 requests above it)."""
 QUANTILES = {"latency_p50_ms": 0.5, "latency_p95_ms": 0.95}
+NAMES = ("latency_mean_ms", *QUANTILES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,28 @@ class Latencies:
     where: str
 
     def metrics(self) -> tuple[Metric, ...]:
-        """The median and the 95th percentile, with intervals by order statistics."""
+        """The mean, the median and the 95th percentile, each with its interval."""
         if not len(self.milliseconds):
             reason = f"the test has {self.rows} rows; {REQUESTS} timed requests are needed"
             return tuple(
                 Metric(name=name, split="run", value=None, n=self.rows, missing_because=reason)
-                for name in QUANTILES
+                for name in NAMES
             )
-        return tuple(self._quantile(name, share) for name, share in QUANTILES.items())
+        quantiles = (self._quantile(name, share) for name, share in QUANTILES.items())
+        return (self._mean(), *quantiles)
+
+    def _mean(self) -> Metric:
+        """For costs: it is the mean, not the median, that adds up."""
+        interval = mean_interval(self.milliseconds)
+        return Metric(
+            name="latency_mean_ms",
+            split="run",
+            value=float(self.milliseconds.mean()),
+            low=interval.low,
+            high=interval.high,
+            n=len(self.milliseconds),
+            how=f"timed one request at a time on {self.where}; {interval.how}",
+        )
 
     def _quantile(self, name: str, share: float) -> Metric:
         from scipy.stats import binom

@@ -13,21 +13,24 @@ import functools
 import logging
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.hosts.standings import Load, Placed, standings, unplaced
+from bot.hosts.board.differences import Load
+from bot.hosts.board.standings import Around, standings, unplaced
+from bot.settings import Settings, load_settings
 from storage.board import Board, building, is_sound, publish
 from storage.errors import BadInput, CorruptFolder, InternalError
 from storage.home import Home
 from storage.ingest import ingest, is_behind, take_in_again
-from storage.judgements import BoardSummary, Standing
+from storage.judgements import BoardSummary, Waiver
 from storage.ledger import Ledger
 from storage.predictions import predicted_rows
 from storage.published import Pointer, read_pointer, read_summary
-from storage.records import Check
-from storage.standings import Candidate, TaskBoard, summary_of, task_boards, write_standings
+from storage.standings import Candidate, Placed, TaskBoard, summary_of, task_boards, write_board
+from storage.waivers import waivers
 from trainer.evaluate.predictions import Predictions
 
 log = logging.getLogger(__name__)
@@ -46,34 +49,45 @@ def project(home: Home, *, rebuild: bool = False) -> Pointer:
         raise BadInput(f"{str(home.path)!r} has no ledger yet. `task add FILE` makes one.")
     home.create()
     with _only_one(home), _opened(home) as ledger:
+        settings = load_settings(home)
         newest = read_pointer(home.board)
-        if newest and not rebuild and _is_current(home, newest, ledger):
+        if newest and not rebuild and _is_current(home, newest, ledger, settings):
             return newest
-        return publish(home.board, _build(home, ledger, rebuild=rebuild))
+        return publish(home.board, _build(home, ledger, settings, rebuild=rebuild))
 
 
-def _is_current(home: Home, newest: Pointer, ledger: Ledger) -> bool:
-    """Whether the publication knows the whole ledger and can be opened."""
-    same = newest.ledger_version == ledger.version()
-    return same and read_summary(home.board) is not None and is_sound(home.board, newest)
+def _is_current(home: Home, newest: Pointer, ledger: Ledger, settings: Settings) -> bool:
+    """Whether the publication knows the whole ledger, has today's prices and can be opened."""
+    if newest.ledger_version != ledger.version() or read_summary(home.board) is None:
+        return False
+    return is_sound(home.board, newest) and _settings_of(home, newest) == settings.prices.digest()
 
 
-def _build(home: Home, ledger: Ledger, *, rebuild: bool) -> BoardSummary:
+def _settings_of(home: Home, newest: Pointer) -> str:
+    board = Board.read(home.board / newest.snapshot)
+    try:
+        return str(board.rows("select settings_digest from publication")[0]["settings_digest"])
+    finally:
+        board.close()
+
+
+def _build(home: Home, ledger: Ledger, settings: Settings, *, rebuild: bool) -> BoardSummary:
     """The work file, brought up to date and closed; from nothing where the old is of no use."""
     with building(home.board, rebuild=rebuild) as board:
         if board.fresh or not is_behind(board, ledger):
-            return _bring_up_to_date(board, ledger, home)
+            return _bring_up_to_date(board, ledger, home, settings)
         log.warning("The board was made from another ledger; it is made anew")
-    return _build(home, ledger, rebuild=True)
+    return _build(home, ledger, settings, rebuild=True)
 
 
-def _bring_up_to_date(board: Board, ledger: Ledger, home: Home) -> BoardSummary:
+def _bring_up_to_date(board: Board, ledger: Ledger, home: Home, settings: Settings) -> BoardSummary:
     begun = time.monotonic()
-    known = ingest(board, ledger, home)
+    known = ingest(board, ledger, home, settings.prices.digest())
+    around = _around(ledger, settings)
     again: set[str] = set()  # each run once, so that this ends
     while True:
         try:
-            found = _place_all(board, home)
+            found = _place_all(board, home, around)
             break
         except Unreadable as error:  # it was whole when it was taken in; the others go on
             if error.run_id in again:
@@ -81,28 +95,33 @@ def _bring_up_to_date(board: Board, ledger: Ledger, home: Home) -> BoardSummary:
             again.add(error.run_id)
             log.warning("%s: its predictions cannot be read any more", error.run_id)
             take_in_again(board, home, error.run_id)
-    log.info("%d standings in %.1f s", len(found), time.monotonic() - begun)
+    count = sum(len(placed.standings) for placed in found)
+    log.info("%d standings in %.1f s", count, time.monotonic() - begun)
     return summary_of(known.ledger_version, found)
 
 
-def _place_all(board: Board, home: Home) -> list[Standing]:
-    """Place the runs of every task and note their standings on the board."""
+def _around(ledger: Ledger, settings: Settings) -> Around:
+    given: dict[str, list[Waiver]] = defaultdict(list)
+    for waiver in waivers(ledger):
+        given[waiver.run_id].append(waiver)
+    return Around(settings.prices, given)
+
+
+def _place_all(board: Board, home: Home, around: Around) -> list[Placed]:
+    """Place the runs of every task and note on the board what was found."""
     load = functools.cache(functools.partial(_predictions, home))
-    found: list[Standing] = []
-    checks: dict[str, Sequence[Check]] = {}
+    found: list[Placed] = []
     for task in task_boards(board):
-        placed = _place(board, task, load)
-        found += placed.standings
-        checks |= placed.checks
+        found.append(_place(board, task, load, around))
         load.cache_clear()  # one task's predictions at a time
-    write_standings(board, found, checks)
+    write_board(board, found)
     return found
 
 
-def _place(board: Board, task: TaskBoard, load: Load) -> Placed:
+def _place(board: Board, task: TaskBoard, load: Load, around: Around) -> Placed:
     """One task's standings; what goes wrong in one task keeps no other from its board."""
     try:
-        return standings(board, task, load)
+        return standings(board, task, load, around)
     except Unreadable:
         raise
     except Exception as error:
@@ -119,12 +138,12 @@ class Unreadable(InternalError):
         self.run_id = run_id
 
 
-def _predictions(home: Home, candidate: Candidate) -> Predictions:
+def _predictions(home: Home, candidate: Candidate, split: str) -> Predictions:
     try:
-        rows = predicted_rows(home.run(candidate.run_id), candidate.labels)
+        rows = predicted_rows(home.run(candidate.run_id), candidate.labels, split)
     except (CorruptFolder, OSError) as error:
         raise Unreadable(candidate.run_id) from error
-    if rows.digest != candidate.rows_digest:
+    if split == "test" and rows.digest != candidate.rows_digest:
         raise Unreadable(candidate.run_id)
     return Predictions(candidate.labels, rows.gold, rows.probabilities, rows.ids)
 

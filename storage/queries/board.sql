@@ -19,17 +19,19 @@ numbers as (
         max(low) filter (split = 'test' and name = 'accuracy') as accuracy_low,
         max(high) filter (split = 'test' and name = 'accuracy') as accuracy_high,
         max(value) filter (split = 'run' and name = 'latency_p95_ms') as latency_p95_ms,
+        max(value) filter (split = 'run' and name = 'cost_run') as cost_run,
+        max(value) filter (split = 'run' and name = 'cost_per_1000') as cost_per_1000,
         max(value) filter (split = 'run' and name = 'train_seconds') as train_seconds,
         max(value) filter (split = 'run' and name = 'trainable_parameters') as trainable_parameters
     from metrics
     where group_name = '' and run_id in (select run_id from page)
     group by run_id
 ),
--- the metric that ranks, by its own name
+-- the metric that ranks, by its own name; of validation where the test set is sealed
 primary_numbers as (
     select m.run_id, m.value, m.low, m.high, m.n, m.how, m.missing_because
     from metrics m
-    where m.split = 'test' and m.group_name = '' and m.name = $primary
+    where m.split = $split and m.group_name = '' and m.name = $primary
       and m.run_id in (select run_id from page)
 ),
 flags as (
@@ -43,7 +45,8 @@ flags as (
 )
 select
     p.run_id, p.task_version, p.board_order, p.status, p.ranked, p.unranked_because, p.place_low,
-    p.place_high, p.provisional, p.against,
+    p.place_high, p.provisional, p.against, p.tie_group, p.sealed, p.published_best, p.seeds,
+    p.targets, p.gate,
     r.method, r.base, r.seed, r.requested_by, r.state,
     coalesce(e.engine, '') as engine, coalesce(e.engine_reason, '') as engine_reason,
     coalesce(cast(json_extract(e.summary, '$.notes') as varchar[]), []) as notes,

@@ -12,5 +12,5 @@ select
 from standings s
 join runs r on r.id = s.run_id
 left join metrics m
-    on m.run_id = s.run_id and m.split = 'test' and m.group_name = '' and m.name = $primary
+    on m.run_id = s.run_id and m.split = $split and m.group_name = '' and m.name = $primary
 where s.task = $task

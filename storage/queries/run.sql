@@ -8,7 +8,9 @@ select
     coalesce(s.status, '') as status, coalesce(s.ranked, false) as ranked,
     coalesce(s.unranked_because, '') as unranked_because, s.place_low, s.place_high,
     coalesce(s.provisional, []) as provisional, coalesce(s.against, '') as against,
-    coalesce(s.evidence_digest, '') as evidence_digest,
+    coalesce(s.evidence_digest, '') as evidence_digest, s.tie_group,
+    coalesce(s.sealed, false) as sealed, coalesce(s.seeds, '') as seeds,
+    coalesce(s.targets, '[]') as targets, coalesce(s.gate, '') as gate,
     d.value as difference, d.low as difference_low, d.high as difference_high, d.p as difference_p,
     coalesce(b.method, '') as against_method
 from runs r

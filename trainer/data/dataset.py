@@ -12,7 +12,7 @@ from storage.errors import BadData
 from storage.records import DataFile, DataQuality, DatasetVersion, Split, Task, digest_of
 from storage.run_folder import sha256_of
 from trainer.data import quality, split
-from trainer.data.leakage import keep_out
+from trainer.data.leakage import ids_also_in, keep_out
 from trainer.data.load import read_rows
 from trainer.data.schema import (
     Example,
@@ -29,11 +29,18 @@ Splits = dict[Split, tuple[Example, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The used rows of each split, and the record that names this version of the data."""
+    """The used rows of each split, and the record that names this version of the data.
+
+    Attributes:
+        leaked: Ids of the test rows whose text train or validation held as their files were given.
+            They are learnt from only where the task says `overlap = "keep"`.
+    """
 
     version: DatasetVersion
     splits: Splits
     sensitive: tuple[str, ...]
+    cluster: str | None = None
+    leaked: frozenset[str] = frozenset()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -56,12 +63,22 @@ class Dataset:
             for place, column in enumerate(self.sensitive)
         }
 
+    def clusters(self, rows: Sequence[Example]) -> tuple[str, ...]:
+        """The cluster of each row, shape (rows,); a row that has none stands by itself.
+
+        Empty where the task names no cluster column.
+        """
+        if self.cluster is None:
+            return ()
+        return tuple(row.cluster or f"row {row.id}" for row in rows)
+
 
 @dataclass(frozen=True, slots=True)
 class _Divided:
     splits: Splits
     train_dropped: int = 0
     validation_dropped: int = 0
+    leaked: frozenset[str] = frozenset()
 
 
 def load_dataset(task: Task) -> Dataset:
@@ -101,7 +118,7 @@ def load_dataset(task: Task) -> Dataset:
             read, divided.splits, divided.train_dropped, divided.validation_dropped
         ),
     )
-    return Dataset(version, divided.splits, task.sensitive)
+    return Dataset(version, divided.splits, task.sensitive, task.cluster, divided.leaked)
 
 
 def with_quality(dataset: Dataset, found: DataQuality) -> Dataset:
@@ -114,19 +131,30 @@ def _read(path: Path, task: Task) -> ReadFile:
 
 
 def _divide(task: Task, read: Mapping[str, ReadFile]) -> _Divided:
-    """Three splits, no folded text in two of them."""
+    """Three splits; no folded text in two of them, unless the task keeps the overlap."""
     if "file" in read:
         parts = split.divide(read["file"].examples, split.ONE_FILE, task.data.split_seed)
         return _Divided(parts)
-    train, test = read["train"].examples, read["test"].examples
-    if "validation" in read:
-        validation = keep_out(read["validation"].examples, test)
-        cleaned = keep_out(train, test, validation.kept)
-        parts = {Split.TRAIN: cleaned.kept, Split.VALIDATION: validation.kept, Split.TEST: test}
-        return _Divided(parts, cleaned.dropped, validation.dropped)
-    cleaned = keep_out(train, test)
-    parts = split.divide(cleaned.kept, split.FROM_TRAIN, task.data.split_seed)
-    return _Divided({**parts, Split.TEST: test}, cleaned.dropped)
+    given = {role: part.examples for role, part in read.items()}
+    train, validation, test = given["train"], given.get("validation", ()), given["test"]
+    leaked = ids_also_in(test, train, validation)
+    if task.data.overlap == "keep":
+        return _Divided(_parts(task, train, validation, test), leaked=leaked)
+    checked = keep_out(validation, test)
+    learnt = keep_out(train, test, checked.kept)
+    parts = _parts(task, learnt.kept, checked.kept, test)
+    return _Divided(parts, learnt.dropped, checked.dropped, leaked)
+
+
+def _parts(
+    task: Task, train: Sequence[Example], validation: Sequence[Example], test: Sequence[Example]
+) -> Splits:
+    """The splits of given files; a tenth of train where no validation file was given."""
+    if task.data.validation is None:
+        parts = split.divide(train, split.FROM_TRAIN, task.data.split_seed)
+    else:
+        parts = {Split.TRAIN: tuple(train), Split.VALIDATION: tuple(validation)}
+    return parts | {Split.TEST: tuple(test)}
 
 
 def _refuse_empty(task: Task, parts: Splits) -> None:
@@ -159,8 +187,12 @@ def _refuse_unknown_labels(
 def _content_digest(task: Task, files: Sequence[DataFile]) -> str:
     """The bytes of the files, and all that decides which rows they become."""
     data = task.data
+    later = {"overlap": "keep"} if data.overlap == "keep" else {}
+    later |= {"cluster": task.cluster} if task.cluster else {}
+    # Left out at their defaults: data sets of before these keys existed keep their digest.
     return digest_of(
-        {
+        later
+        | {
             "files": {file.role: file.sha256 for file in files},
             "kinds": {file.role: Path(file.path).suffix.lower() for file in files},
             "columns": [data.text, data.label, *task.sensitive],

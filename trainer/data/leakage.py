@@ -20,6 +20,22 @@ def keep_out(rows: Sequence[Example], *held_out: Sequence[Example]) -> KeptOut:
     A duplicate is taken from the side that is learnt from, never from the test: so the test stays
     what it was, and two versions of a training file are still measured on the same rows.
     """
-    known = {fold(row.text) for split in held_out for row in split}
+    known = _texts(held_out)
     kept = tuple(row for row in rows if fold(row.text) not in known)
     return KeptOut(kept, len(rows) - len(kept))
+
+
+def ids_also_in(rows: Sequence[Example], *others: Sequence[Example]) -> frozenset[str]:
+    """The ids of the rows whose folded text is in one of the others."""
+    known = _texts(others)
+    return frozenset(row.id for row in rows if fold(row.text) in known)
+
+
+def ids_of_shared_clusters(rows: Sequence[Example], *others: Sequence[Example]) -> frozenset[str]:
+    """The ids of the rows whose cluster is in one of the others."""
+    known = {row.cluster for split in others for row in split if row.cluster}
+    return frozenset(row.id for row in rows if row.cluster in known)
+
+
+def _texts(splits: Sequence[Sequence[Example]]) -> set[str]:
+    return {fold(row.text) for split in splits for row in split}

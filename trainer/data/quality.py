@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from storage.records import DataQuality, Split, SplitSummary
+from trainer.data.leakage import ids_of_shared_clusters
 from trainer.data.schema import Example, ReadFile, fold, rows_in_words
 
 SHOWN_NUMBERS = 20
@@ -66,12 +67,21 @@ def _notes(
             )
     if dropped:
         found.append(f"{dropped} validation rows kept out: test holds their text")
+    found += _shared_clusters(splits)
     counts = Counter(row.label for row in splits[Split.TRAIN])
     few = sorted(label for label, count in counts.items() if count < FEW_ROWS_OF_A_LABEL)
     if few:
         shown = ", ".join(f"{label!r} ({counts[label]})" for label in few[:5])
         found.append(f"labels with fewer than {FEW_ROWS_OF_A_LABEL} training rows: {shown}")
     return found
+
+
+def _shared_clusters(splits: Mapping[Split, Sequence[Example]]) -> list[str]:
+    test = splits[Split.TEST]
+    shared = ids_of_shared_clusters(test, splits[Split.TRAIN], splits[Split.VALIDATION])
+    if not shared:
+        return []
+    return [f"{len(shared)} of {len(test)} test rows belong to a cluster that train has, too"]
 
 
 def _counts(values: Sequence[str]) -> dict[str, int]:

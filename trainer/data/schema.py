@@ -21,6 +21,7 @@ class Example:
         id: Hash of folded text, label and occurrence: the same row has it in every version.
         row: Its number in its file, as an editor shows it.
         groups: Values of the task's sensitive columns, in their order.
+        cluster: Whom or what the row belongs to (a customer, a thread); empty where not known.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Example:
     label: str
     row: int
     groups: tuple[str, ...] = ()
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,9 @@ def fold(text: str) -> str:
 
 
 def wanted_columns(task: Task) -> tuple[str, ...]:
-    """Text, label and the sensitive columns."""
-    return (task.data.text, task.data.label, *task.sensitive)
+    """Text, label, the sensitive columns and, where the task names one, the cluster column."""
+    cluster = (task.cluster,) if task.cluster else ()
+    return (task.data.text, task.data.label, *task.sensitive, *cluster)
 
 
 def to_examples(rows: Iterable[RawRow], task: Task, file_name: str) -> ReadFile:
@@ -64,7 +67,7 @@ def to_examples(rows: Iterable[RawRow], task: Task, file_name: str) -> ReadFile:
     count = 0
     for raw in rows:
         count += 1
-        text, label, *groups = raw.values
+        text, label, *others = raw.values
         if raw.lines > 1:
             many_lines.append(raw.number)
         if text is None or not text.strip():
@@ -72,7 +75,7 @@ def to_examples(rows: Iterable[RawRow], task: Task, file_name: str) -> ReadFile:
         elif not (name := _named(label)):
             unlabelled.append(raw.number)
         else:
-            examples.append(_example(raw.number, text, name, groups, seen))
+            examples.append(_example(raw.number, (text, name), others, task, seen))
     if unlabelled:
         raise BadData(
             f"{file_name}, {rows_in_words(unlabelled)}: no label in column {task.data.label!r} "
@@ -130,14 +133,16 @@ def _named(value: str | None) -> str:
 
 def _example(
     number: int,
-    text: str,
-    label: str,
-    groups: Sequence[str | None],
+    content: tuple[str, str],
+    others: Sequence[str | None],
+    task: Task,
     seen: Counter[tuple[str, str]],
 ) -> Example:
+    text, label = content
     key = (fold(text), label)
     seen[key] += 1
     occurrence = "\0".join((*key, str(seen[key])))
     identity = hashlib.sha256(occurrence.encode()).hexdigest()[:16]
-    known = tuple(_named(value) or UNKNOWN_GROUP for value in groups)
-    return Example(identity, text, label, number, known)
+    names = [_named(value) for value in others]
+    groups = tuple(name or UNKNOWN_GROUP for name in names[: len(task.sensitive)])
+    return Example(identity, text, label, number, groups, names[-1] if task.cluster else "")

@@ -3,8 +3,12 @@
 They stand here and not in `trainer/checks/`, because the board's side may import arithmetic only.
 """
 
+import math
+
 from storage.records import Check, Outcome
 from trainer.evaluate.compare import PairedDifference
+from trainer.evaluate.detectable import rows_needed
+from trainer.evaluate.luck import SEEDS_NEEDED, Pooled
 
 
 def beats_baseline(
@@ -76,6 +80,107 @@ def test_size(rows: int, minimum: int, confident: int) -> Check:
         n=rows,
         reason=reason,
         advice="" if outcome is Outcome.PASS else f"Label {confident - rows} more test rows.",
+    )
+
+
+def test_reuse(looks: int, rows: int, warn: int, fail: int) -> Check:
+    """How often a test set was asked (O5): each run that met it is a look, whatever became of it.
+
+    Counted; warns above `warn`, fails above `fail`. With k looks fixed beforehand, every one of
+    their accuracies is within √(ln(2k/0.05)/2n) of the truth with 95 % confidence. Choosing by what
+    was seen is worse: 1000 random answers on 1000 rows seem 0.72 right instead of 0.50.
+
+    Source: Hoeffding's bound over k looks; Blum and Hardt 2015, "The ladder".
+    """
+    outcome = Outcome.FAIL if looks > fail else Outcome.WARN if looks > warn else Outcome.PASS
+    half = math.sqrt(math.log(2 * max(looks, 1) / 0.05) / (2 * rows)) if rows else None
+    width = f", so that no number is surer than ±{100 * half:.1f} points" if half else ""
+    return Check(
+        id="test_reuse",
+        outcome=outcome,
+        value=float(looks),
+        limit=float(fail if outcome is Outcome.FAIL else warn),
+        n=rows,
+        reason=(
+            f"{looks} runs have met these {rows} test rows, failed and deleted ones included"
+            f"{width}; more than {warn} warn, more than {fail} fail."
+        ),
+        advice=""
+        if outcome is Outcome.PASS
+        else "Rotate the test set: label new test rows, and register the task with them.",
+    )
+
+
+def underpowered(detectable: float | None, rows: int, minimum_effect: float) -> Check:
+    """Whether the test set can see the smallest gain that anybody would pay for.
+
+    Measured: the difference that the rows find in 80 of 100 cases, from the median standard error
+    of the paired differences to the best run. Warns if it is above the policy's minimum effect. It
+    is computed, not tested, so there is no false alarm.
+
+    Args:
+        detectable: That difference; None where there are no two runs to compare.
+        rows: The rows compared on.
+        minimum_effect: The smallest gain worth paying for.
+
+    Source: Connor 1987, "Sample size for testing differences in proportions for the paired-sample
+    design".
+    """
+    identity = "underpowered"
+    if detectable is None:
+        reason = "There are no two runs to compare, so that nothing can be said of differences."
+        return Check(id=identity, outcome=Outcome.NOT_RUN, limit=minimum_effect, reason=reason)
+    weak = detectable > minimum_effect
+    more = rows_needed(rows, detectable, minimum_effect) - rows
+    return Check(
+        id=identity,
+        outcome=Outcome.WARN if weak else Outcome.PASS,
+        value=detectable,
+        limit=minimum_effect,
+        n=rows,
+        reason=(
+            f"These {rows} rows find a difference of {100 * detectable:.1f} points in 80 of 100 "
+            f"cases; {100 * minimum_effect:.1f} points are what matters to this task."
+        ),
+        advice=f"Label about {more:,} more test rows." if weak else "",
+    )
+
+
+def seed_variance(pool: Pooled, seeds: int, limit: float, metric: str) -> Check:
+    """Whether the luck of the seed (first weights, order of the data) moves the result.
+
+    Measured: the standard deviation between seeds, less what the test rows alone explain. Warns if
+    its one-sided 95 % lower bound is above the limit.
+
+    Args:
+        pool: The runs of one spec that differ in nothing but the seed.
+        seeds: How many.
+        limit: The standard deviation that is still fine.
+        metric: The name of the metric, for the sentence.
+
+    Source: `luck.pooled`; the bound of a variance by the chi-square distribution.
+    """
+    identity = "seed_variance"
+    if seeds < SEEDS_NEEDED:
+        reason = f"{seeds} seeds were run; {SEEDS_NEEDED} are needed to tell the luck of a seed."
+        advice = "Run it again with another seed."
+        return Check(
+            id=identity, outcome=Outcome.NOT_RUN, limit=limit, reason=reason, advice=advice
+        )
+    moved = pool.true_sd_low > limit
+    return Check(
+        id=identity,
+        outcome=Outcome.WARN if moved else Outcome.PASS,
+        value=pool.true_sd,
+        low=pool.true_sd_low,
+        limit=limit,
+        n=seeds,
+        reason=(
+            f"Over {seeds} seeds {metric} is {pool.mean:.4f} on average; between seeds it scatters "
+            f"by {100 * pool.true_sd:.1f} points beyond what the test rows explain, at least "
+            f"{100 * pool.true_sd_low:.1f} with 95 % confidence; the limit is {100 * limit:.1f}."
+        ),
+        advice="Train longer or with a lower learning rate, and report the mean." if moved else "",
     )
 
 

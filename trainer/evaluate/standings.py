@@ -2,7 +2,7 @@
 
 A bare rank lies: of 12 runs spread over 10 points on 300 examples, the one on top is truly best in
 53 % of cases. So each run gets the range of ranks that the data allow, all ranges being right
-together with 95 % confidence.
+together with 95 % confidence, and runs of which none surely beats another share a tie group.
 """
 
 from collections.abc import Sequence
@@ -11,18 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from trainer.evaluate.alignment import aligned
 from trainer.evaluate.arrays import BoolArray, FloatArray
 from trainer.evaluate.compare import least_error
 from trainer.evaluate.predictions import Predictions
-from trainer.evaluate.resampling import (
-    RESAMPLES,
-    cells_of,
-    counts_of_cells,
-    resampled_means,
-    resampled_sizes,
-)
-from trainer.evaluate.scoring import COUNTED, example_scores, lower_is_better, refuse_unknown
+from trainer.evaluate.resampling import RESAMPLES
+from trainer.evaluate.spread import Spread, spread_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,119 +27,113 @@ class RankRange:
 
 
 @dataclass(frozen=True, slots=True)
-class _Spread:
-    """What was measured, shape (M,), and how it varies over resamples, shape (resamples, M)."""
+class Standings:
+    """All runs of a board against each other.
 
-    values: FloatArray
-    resampled: FloatArray
+    Attributes:
+        ranges: One per run: the ranks that it may have.
+        groups: One per run. Group 1 holds the runs that no run surely beats; without them, the
+            runs that no other surely beats are group 2, and so on.
+        beats: Shape (M, M). Whether run i is surely better than run j.
+        errors: Shape (M, M). The standard error of each paired difference; 0 on the diagonal.
+        spread: What it was computed from.
+    """
+
+    ranges: tuple[RankRange, ...]
+    groups: tuple[int, ...]
+    beats: BoolArray
+    errors: FloatArray
+    spread: Spread
+
+    @property
+    def usual_error(self) -> float | None:
+        """The median standard error of the differences to the best run; None for one run alone."""
+        if len(self.groups) < 2:
+            return None
+        best = int(self.spread.gains.argmax())
+        return float(np.median(np.delete(self.errors[best], best)))
 
 
-def rank_ranges(
+def compare_all(
     runs: Sequence[Predictions],
     metric: str,
     seed: int = 0,
     resamples: int = RESAMPLES,
     alpha: float = 0.05,
     positive: str | None = None,
-) -> tuple[RankRange, ...]:
-    """The range of ranks of each run, best first being rank 1.
-
-    All pairs are compared at once (max-T): with D_ij the difference of runs i and j, SE_ij its
-    spread over resamples shared by all runs, and c the (1 − alpha) quantile of the largest
-    |D*_ij − D_ij|/SE_ij, run i beats j if D_ij > c·SE_ij. Then its rank lies between 1 + the number
-    of runs that beat it and M − the number it beats.
+) -> Standings:
+    """Hold M runs on the same test set against each other.
 
     Args:
-        runs: M models on the same example ids, in any order.
+        runs: M models, at least one, on the same example ids in any order.
         metric: As in `compare.paired_difference`; with losses, less is better.
         seed: Of the resampling.
         resamples: How many.
         alpha: The chance that any of the ranges is wrong.
         positive: With two labels, the one whose ROC curve is meant.
 
-    Returns:
-        One range per run, in the order of `runs`.
-
     Raises:
         ValueError: The runs are not on the same examples, or the metric is unknown.
+    """
+    return stand(spread_of(runs, metric, seed, resamples, positive), alpha)
+
+
+def stand(spread: Spread, alpha: float = 0.05) -> Standings:
+    """Rank ranges and tie groups from resampled values.
+
+    All pairs are compared at once (max-T): with D_ij the difference of runs i and j, SE_ij its
+    spread over resamples shared by all runs, and c the (1 − alpha) quantile of the largest
+    |D*_ij − D_ij|/SE_ij, run i beats j if D_ij > c·SE_ij. Then its rank lies between 1 + the number
+    of runs that beat it and M − the number it beats.
 
     Source: Romano and Wolf 2005, "Exact and approximate stepdown methods for multiple hypothesis
     testing"; Mogstad et al. 2024, "Inference for ranks".
     """
-    refuse_unknown(metric)
-    if len(runs) < 2:
-        return tuple(RankRange(1, 1) for _ in runs)
-    spread = _spread(aligned(runs), metric, seed, resamples, positive)
-    if lower_is_better(metric):
-        spread = _Spread(-spread.values, -spread.resampled)
-    beats = _beats(spread, alpha, metric, len(runs[0]))
+    errors = _errors(spread)
+    gains = spread.gains
+    beats = gains[:, None] - gains > _quantile(spread, errors, alpha) * errors
+    np.fill_diagonal(beats, val=False)
     better, worse = beats.sum(axis=0), beats.sum(axis=1)
-    return tuple(RankRange(int(1 + better[i]), int(len(runs) - worse[i])) for i in range(len(runs)))
+    count = len(gains)
+    ranges = tuple(RankRange(int(1 + better[i]), int(count - worse[i])) for i in range(count))
+    return Standings(ranges, tie_groups(beats), beats, errors, spread)
 
 
-def minimum_detectable_difference(
-    n: int, discordance: float, alpha: float = 0.05, power: float = 0.8
-) -> float:
-    """The smallest true difference of accuracy that n paired examples find with this power.
-
-    From n = (z_{α/2} + z_β)²·(d − Δ²)/Δ², solved for Δ.
+def tie_groups(beats: BoolArray) -> tuple[int, ...]:
+    """Peel a board: who is beaten by nobody left is the next group.
 
     Args:
-        n: Examples.
-        discordance: The share d of examples that exactly one of two models gets right.
-        alpha: Two-sided error of the test.
-        power: The chance of finding the difference.
-
-    Source: Connor 1987, "Sample size for testing differences in proportions for the paired-sample
-    design".
+        beats: Shape (M, M). Whether run i is surely better than run j; no run beats itself, and no
+            chain of runs leads back to its first.
     """
-    if n <= 0 or not 0 <= discordance <= 1:
-        raise ValueError(f"{n} examples and a discordance of {discordance} make no sense")
-    needed = float(norm.ppf(1 - alpha / 2) + norm.ppf(power)) ** 2
-    return float(np.sqrt(discordance * needed / (n + needed)))
+    groups = np.zeros(len(beats), np.int64)
+    while (left := groups == 0).any():
+        groups[left & ~beats[left].any(axis=0)] = groups.max() + 1
+    return tuple(int(group) for group in groups)
 
 
-def _spread(
-    runs: Sequence[Predictions], metric: str, seed: int, resamples: int, positive: str | None
-) -> _Spread:
-    if metric in COUNTED:
-        return _counted_spread(runs, metric, seed, resamples)
-    scores = [example_scores(run, metric, positive) for run in runs]
-    values = np.array([score[0] for score in scores if score is not None])
-    added = np.stack([score[1] for score in scores if score is not None], axis=1)
-    around = resampled_means(added - added.mean(axis=0), resamples, seed)
-    return _Spread(values, values + around)
+def _errors(spread: Spread) -> FloatArray:
+    """Shape (M, M). Runs that never differ get an error so small that their difference is none."""
+    differences = spread.values[:, None] - spread.values
+    errors = np.zeros_like(differences)
+    for run in range(len(errors)):
+        apart = spread.resampled - spread.resampled[:, run : run + 1]
+        errors[run] = apart.std(axis=0, ddof=1)
+    errors = np.maximum(errors, least_error(spread.metric, spread.n, differences))
+    np.fill_diagonal(errors, 0)
+    return errors
 
 
-def _counted_spread(runs: Sequence[Predictions], metric: str, seed: int, resamples: int) -> _Spread:
-    classes, function = len(runs[0].labels), COUNTED[metric]
-    cells = cells_of(runs[0].gold, *(run.predicted for run in runs))
-    drawn = resampled_sizes(cells, resamples, seed)
-    whole = cells.sizes.astype(np.float64)
-    gold = cells.answers[:, 0]
-    values = np.empty(len(runs))
-    resampled = np.empty((resamples, len(runs)))
-    for place in range(len(runs)):
-        answered = cells.answers[:, place + 1]
-        values[place] = function(counts_of_cells(whole, gold, answered, classes))
-        resampled[:, place] = function(counts_of_cells(drawn, gold, answered, classes))
-    return _Spread(values, resampled)
+def _quantile(spread: Spread, errors: FloatArray, alpha: float) -> float:
+    """The largest standardised difference that chance alone gives in 1 − alpha of all cases.
 
-
-def _beats(spread: _Spread, alpha: float, metric: str, n: int) -> BoolArray:
-    """Shape (M, M). Whether run i is surely better than run j of n examples.
-
-    The quantile is never below that of a single normal difference: resamples that hardly vary
-    would otherwise make it as small as the least error is large.
+    Never below that of a single normal difference: resamples that hardly vary would otherwise make
+    it as small as the least error is large.
     """
-    first, second = np.triu_indices(len(spread.values), 1)
-    difference = spread.values[first] - spread.values[second]
-    resampled = spread.resampled[:, first] - spread.resampled[:, second]
-    error = np.maximum(resampled.std(axis=0, ddof=1), least_error(metric, n, difference))
-    error = np.maximum(error, 1e-12)  # models that never differ are never told apart
-    largest = (np.abs(resampled - difference) / error).max(axis=1)
-    quantile = max(float(np.quantile(largest, 1 - alpha)), float(norm.ppf(1 - alpha / 2)))
-    beats = np.zeros((len(spread.values),) * 2, np.bool_)
-    beats[first, second] = difference > quantile * error
-    beats[second, first] = -difference > quantile * error
-    return beats
+    around = spread.resampled - spread.values
+    largest = np.zeros(len(around))
+    for run in range(len(errors) - 1):
+        apart = np.abs(around[:, run : run + 1] - around[:, run + 1 :])
+        scale = np.maximum(errors[run, run + 1 :], 1e-12)
+        largest = np.maximum(largest, (apart / scale).max(axis=1))
+    return max(float(np.quantile(largest, 1 - alpha)), float(norm.ppf(1 - alpha / 2)))

@@ -12,8 +12,9 @@ import golden
 import pytest
 
 from bot.hosts import projection
+from bot.hosts.board.differences import Load
+from bot.hosts.board.standings import Around, standings
 from bot.hosts.projection import main, project
-from bot.hosts.standings import Load, Placed, standings
 from storage.board import Board
 from storage.home import Home
 from storage.judgements import Standing
@@ -21,10 +22,10 @@ from storage.ledger import Ledger
 from storage.published import read_pointer, read_summary, standing_of
 from storage.records import Method, Outcome, Policy
 from storage.reviews import evidence_digest
-from storage.standings import TaskBoard
+from storage.standings import Placed, TaskBoard
 
 TABLES = ("tasks", "runs", "attempts", "transitions", "reviews", "decisions", "evidence", "metrics")
-COMPUTED = ("checks", "differences", "placings", "places", "standings")
+COMPUTED = ("checks", "differences", "placings", "standings", "verdicts")
 
 
 def _content(home: Home) -> dict[str, list[Any]]:
@@ -273,10 +274,10 @@ def test_an_error_in_one_task_is_said_there_and_the_others_have_their_places(
     spec = golden.make_spec(broken, Method.LORA)
     golden.finish_run(ledger, home, broken, spec, key="b", accuracy=0.8)
 
-    def place(board: Board, task: TaskBoard, load: Load) -> Placed:
+    def place(board: Board, task: TaskBoard, load: Load, around: Around) -> Placed:
         if task.task.name == "broken":
             raise ValueError("there is no ROC curve")
-        return standings(board, task, load)
+        return standings(board, task, load, around)
 
     monkeypatch.setattr(projection, "standings", place)
     project(home)

@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
+from trainer.evaluate.detectable import detectable_difference, rows_needed
 from trainer.evaluate.predictions import Predictions
-from trainer.evaluate.standings import RankRange, minimum_detectable_difference, rank_ranges
+from trainer.evaluate.standings import RankRange, compare_all, tie_groups
+
+
+def rank_ranges(runs, metric, **more):
+    return compare_all(runs, metric, **more).ranges
 
 
 def _runs(shares, n, seed=0, classes=3):
@@ -40,7 +45,6 @@ def test_one_run_alone_is_first_and_identical_runs_are_not_ranked():
     (alone,) = _runs([0.8], 100)
     assert rank_ranges([alone], "accuracy") == (RankRange(1, 1),)
     assert rank_ranges([alone] * 3, "macro_f1") == (RankRange(1, 3),) * 3
-    assert rank_ranges([], "accuracy") == ()
 
 
 def test_the_order_of_the_runs_does_not_matter_to_their_ranges():
@@ -72,7 +76,24 @@ def test_true_ranks_lie_in_the_ranges():
     ("n", "discordance", "difference"), [(7842, 0.1, 0.01), (1955, 0.1, 0.02), (621, 0.2, 0.05)]
 )
 def test_the_smallest_difference_found_is_that_of_the_formula(n, discordance, difference):
-    assert minimum_detectable_difference(n, discordance) == pytest.approx(difference, rel=2e-3)
+    error = np.sqrt((discordance - difference**2) / n)
+    assert detectable_difference(error) == pytest.approx(difference, rel=2e-3)
+
+
+def test_half_the_difference_needs_four_times_the_rows():
+    assert rows_needed(500, 0.04, 0.02) == 2000
+    assert rows_needed(500, 0.01, 0.02) == 500
+
+
+def test_groups_are_peeled_and_runs_that_nobody_beats_are_first():
+    beats = np.zeros((4, 4), np.bool_)
+    beats[0, 2] = beats[0, 3] = beats[2, 3] = True
+    assert tie_groups(beats) == (1, 1, 2, 3)
+
+
+def test_runs_far_apart_are_groups_of_their_own_and_equal_ones_share_one():
+    best, worse = _runs([0.9, 0.5], 1000)
+    assert compare_all([best, worse, best], "macro_f1").groups == (1, 2, 1)
 
 
 def test_runs_on_different_examples_are_refused():

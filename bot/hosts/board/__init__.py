@@ -1,0 +1,1 @@
+"""What the board says about the runs of a task. Read `standings.py` first; imports arithmetic."""

@@ -1,0 +1,89 @@
+"""The checks that need more than one run: the board makes them, not the trainer."""
+
+from collections.abc import Mapping, Sequence
+
+from bot.hosts.board.comparable import primary
+from storage.records import Check, Method, Outcome
+from storage.standings import Candidate, Comparison, TaskBoard
+from trainer.evaluate.board_checks import beats_baseline, test_reuse, test_size, underpowered
+from trainer.evaluate.compare import PairedDifference
+from trainer.evaluate.luck import SEEDS_NEEDED
+
+ROWS_TO_COMPARE = 2
+"""From two rows on, a difference of two models has a spread."""
+
+
+def board_checks(
+    task: TaskBoard,
+    candidate: Candidate,
+    paired: PairedDifference | None,
+    against: str,
+    comparison: Comparison,
+) -> tuple[Check, ...]:
+    """What a run cannot know about itself.
+
+    Args:
+        paired: The run minus the best baseline; for the best baseline, minus the next best.
+        against: That baseline, as a person knows it; empty where there is none.
+        comparison: All comparable runs of the task.
+    """
+    policy, n = task.task.policy, primary(task, candidate).n
+    return (
+        _baseline(task, candidate, paired, against, n),
+        test_size(n, policy.minimum_test_rows, policy.confident_test_rows),
+        underpowered(comparison.detectable, n, task.newest.policy.minimum_effect),
+        test_reuse(task.looks, n, task.newest.policy.looks_warn, task.newest.policy.looks_fail),
+        *_seeds(candidate, comparison),
+    )
+
+
+def not_compared(task: TaskBoard, apart: Mapping[str, str]) -> dict[str, tuple[Check, ...]]:
+    """What stands in place of the comparison with the best baseline, where there was none."""
+    return {
+        c.run_id: (_no_comparison(apart[c.run_id]),) for c in task.candidates if c.run_id in apart
+    }
+
+
+def _baseline(
+    task: TaskBoard,
+    candidate: Candidate,
+    paired: PairedDifference | None,
+    against: str,
+    n: int,
+) -> Check:
+    if against and n < ROWS_TO_COMPARE:
+        return _no_comparison(
+            f"{n} row is too little to compare two models; {ROWS_TO_COMPARE} are needed"
+        )
+    if candidate.method.is_baseline and paired is None:
+        return _no_comparison("it is a baseline, and there is no other to hold it against")
+    return beats_baseline(paired, against, metric=task.task.primary_metric)
+
+
+def _seeds(candidate: Candidate, comparison: Comparison) -> Sequence[Check]:
+    """Only training has a seed that matters; the other methods give the same each time."""
+    if not candidate.method.is_tuned:
+        return ()
+    if found := comparison.seed_checks.get(candidate.run_id):
+        return (found,)
+    reason = f"One seed was run; {SEEDS_NEEDED} are needed to tell the luck of a seed."
+    advice = "Run it again with two other seeds."
+    outcome = Outcome.NOT_RUN
+    return (Check(id="seed_variance", outcome=outcome, reason=reason, advice=advice),)
+
+
+def _no_comparison(why: str) -> Check:
+    return Check(id="beats_baseline", outcome=Outcome.NOT_RUN, reason=f"Not compared: {why}.")
+
+
+def best_baselines(task: TaskBoard, comparable: Sequence[Candidate]) -> list[Candidate]:
+    """The best run of each baseline method, best first; of equals, the one asked for first."""
+    best: dict[Method, Candidate] = {}
+
+    def order(candidate: Candidate) -> tuple[float, str]:
+        return -(primary(task, candidate).value or 0.0), candidate.run_id
+
+    for candidate in sorted(comparable, key=order):
+        if candidate.method.is_baseline:
+            best.setdefault(candidate.method, candidate)
+    return list(best.values())
