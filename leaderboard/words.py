@@ -30,6 +30,7 @@ CHECKS = {
     "underfit": "underfitting",
     "leakage_exact": "leakage",
     "bias_groups": "bias",
+    "bias_counterfactual": "bias: other people",
     "bias_amplification": "bias: amplified",
     "bias_amplification_base": "bias: amplified by tuning",
     "beats_baseline": "beats the baseline",

@@ -13,6 +13,11 @@ curves.parquet, one row per logged or evaluated step:
     learning_rate double; what was not measured at a step is null
 validation_losses.parquet, one row per validation example and evaluation (for `overfit_upturn`):
     step bigint, example_id varchar, loss double, correct boolean
+counterfactuals.parquet, one row per text whose label changed most with the people it is about, at
+most 50 (for `bias_counterfactual`; not written where there are none):
+    attribute varchar, example_id varchar, source and target varchar (groups), original varchar,
+    swapped varchar (cut at 500 characters), predicted varchar, predicted_swapped varchar,
+    total_variation double
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +27,7 @@ from typing import Any
 PREDICTIONS = "predictions.parquet"
 CURVES = "curves.parquet"
 VALIDATION_LOSSES = "validation_losses.parquet"
+COUNTERFACTUALS = "counterfactuals.parquet"
 TEXT_LIMIT = 500
 
 
@@ -70,6 +76,17 @@ def _schema(name: str) -> Any:  # pyarrow carries no types of its own
             ("example_id", pa.string()),
             ("loss", pa.float64()),
             ("correct", pa.bool_()),
+        ],
+        COUNTERFACTUALS: [
+            ("attribute", pa.string()),
+            ("example_id", pa.string()),
+            ("source", pa.string()),
+            ("target", pa.string()),
+            ("original", pa.string()),
+            ("swapped", pa.string()),
+            ("predicted", pa.string()),
+            ("predicted_swapped", pa.string()),
+            ("total_variation", pa.float64()),
         ],
     }
     return pa.schema(fields[name])

@@ -301,6 +301,7 @@ class Policy(Record):
     minimum_group_rows: int = Field(default=100, ge=10)
     flip_warn: float = Field(default=0.01, ge=0, lt=1)
     flip_fail: float = Field(default=0.05, gt=0, lt=1)
+    counterfactual_exempt: tuple[str, ...] = ()
     amplification_limit: float = Field(default=0.02, ge=0, lt=1)
     text_loss_warn: float = Field(default=1.05, gt=1)
     text_loss_fail: float = Field(default=1.15, gt=1)

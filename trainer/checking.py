@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from storage.records import Check, Outcome, RunSpec, Split
-from trainer.checks import bias_amplification, bias_groups, overfit_gap, overfit_upturn, underfit
+from trainer.checks import (
+    bias_amplification,
+    bias_groups,
+    counterfactual,
+    overfit_gap,
+    overfit_upturn,
+    underfit,
+)
+from trainer.checks.counterfactual import Counterfactual, Probe
 from trainer.data.dataset import Dataset
 from trainer.data.tokens import overlong
 from trainer.evidence import Scored
@@ -26,9 +34,19 @@ class CheckInputs:
     stop: StopRequest
 
 
-def run_checks(inputs: CheckInputs) -> tuple[Check, ...]:
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """All checks of a run, and the texts that show what one of them found."""
+
+    checks: tuple[Check, ...]
+    counterfactuals: tuple[Counterfactual, ...]
+
+
+def run_checks(inputs: CheckInputs) -> Checked:
     """Make every check; what cannot be measured is `not_run` with the reason."""
-    return (*_overfitting(inputs), *_bias(inputs), *_texts(inputs))
+    probe = _counterfactuals(inputs)
+    checks = (*_overfitting(inputs), *_bias(inputs), probe.check, *_texts(inputs))
+    return Checked(checks, probe.examples)
 
 
 def _overfitting(inputs: CheckInputs) -> tuple[Check, ...]:
@@ -56,6 +74,19 @@ def _bias(inputs: CheckInputs) -> tuple[Check, ...]:
         bias_amplification.check(
             test.predictions, groups, policy.amplification_limit, policy.minimum_group_rows
         ),
+    )
+
+
+def _counterfactuals(inputs: CheckInputs) -> Probe:
+    task, test = inputs.spec.task, inputs.scored[Split.TEST]
+    positive = (task.positive,) if task.positive else ()
+    return counterfactual.probe(
+        test.predictions,
+        [row.text for row in test.rows],
+        inputs.fitted.classifier.probabilities,
+        task.policy,
+        task.favourable or positive,
+        inputs.stop.raise_if_requested,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from storage.evidence_tables import (
+    COUNTERFACTUALS,
     CURVES,
     PREDICTIONS,
     TEXT_LIMIT,
@@ -17,6 +18,7 @@ from storage.evidence_tables import (
 )
 from storage.records import Check, DatasetVersion, EvidenceSummary, Metric, Split
 from storage.run_folder import dump_records, write_whole
+from trainer.checks.counterfactual import Counterfactual
 from trainer.data.dataset import Dataset
 from trainer.data.schema import Example
 from trainer.evaluate.predictions import Predictions
@@ -43,6 +45,7 @@ class Evidence:
     validation_losses: ValidationLosses | None
     metrics: Sequence[Metric]
     checks: Sequence[Check]
+    counterfactuals: Sequence[Counterfactual]
     summary: EvidenceSummary
     environment: Mapping[str, object]
 
@@ -52,6 +55,9 @@ def write_evidence(folder: Path, evidence: Evidence) -> None:
     write_table(folder / PREDICTIONS, _prediction_columns(evidence))
     write_table(folder / CURVES, _curve_columns(evidence.curve))
     write_table(folder / VALIDATION_LOSSES, _loss_columns(evidence.validation_losses))
+    if evidence.counterfactuals:
+        columns = _counterfactual_columns(evidence.counterfactuals)
+        write_table(folder / COUNTERFACTUALS, columns)
     write_whole(folder / "metrics.json", dump_records(evidence.metrics))
     write_whole(folder / "checks.json", dump_records(evidence.checks))
     write_whole(folder / "summary.json", evidence.summary.model_dump_json(indent=1))
@@ -88,6 +94,14 @@ def _prediction_columns(evidence: Evidence) -> dict[str, list[object]]:
 def _curve_columns(curve: Sequence[CurvePoint]) -> dict[str, list[object]]:
     names = [column.name for column in fields(CurvePoint)]
     return {name: [getattr(point, name) for point in curve] for name in names}
+
+
+def _counterfactual_columns(found: Sequence[Counterfactual]) -> dict[str, list[object]]:
+    names = [column.name for column in fields(Counterfactual)]
+    columns = {name: [getattr(row, name) for row in found] for name in names}
+    for name in ("original", "swapped"):
+        columns[name] = [text[:TEXT_LIMIT] for text in columns[name]]
+    return columns
 
 
 def _loss_columns(found: ValidationLosses | None) -> dict[str, list[Any]]:

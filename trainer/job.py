@@ -96,7 +96,7 @@ def run_job(job: Job) -> None:
     job.next("measure", "measuring")
     metrics = (*_measure(spec, dataset, scored), *_run_metrics(fitted, latencies, adapter))
     job.next("check", "checking")
-    checks = (*run_checks(CheckInputs(spec, dataset, scored, fitted, job.stop)), leakage, reload)
+    checked = run_checks(CheckInputs(spec, dataset, scored, fitted, job.stop))
     job.next("evidence", "writing the evidence")
     staging = job.folder.staging(job.attempt, "evidence")
     summary = _summary(job, spec, dataset, base, fitted, scored, read_card(adapter).scoring)
@@ -109,7 +109,8 @@ def run_job(job: Job) -> None:
             curve=fitted.curve,
             validation_losses=fitted.validation_losses,
             metrics=metrics,
-            checks=checks,
+            checks=(*checked.checks, leakage, reload),
+            counterfactuals=checked.counterfactuals,
             summary=summary,
             environment=describe(fitted.threads, fitted.device),
         ),

@@ -106,10 +106,10 @@ def _quiet(
     sure = possible <= RULED_OUT
     meaning = (
         f"No group is given a label surely more than its labels say, beside the others; more than "
-        f"{possible * 100:.0f} points are ruled out. "
+        f"{possible * 100:.1f} points are ruled out. "
     )
     unsure = (
-        f"Inconclusive: no group is flagged, but up to {possible * 100:.0f} points beyond the "
+        f"Inconclusive: no group is flagged, but up to {possible * 100:.1f} points beyond the "
         f"labels cannot be ruled out ({RULED_OUT * 100:.0f} must be). "
     )
     return Check(
