@@ -31,6 +31,7 @@ CHECKS = {
     "leakage_exact": "leakage",
     "bias_groups": "bias",
     "bias_counterfactual": "bias: other people",
+    "stereotypes": "stereotypes",
     "bias_amplification": "bias: amplified",
     "bias_amplification_base": "bias: amplified by tuning",
     "beats_baseline": "beats the baseline",

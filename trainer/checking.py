@@ -13,6 +13,7 @@ from trainer.checks import (
     counterfactual,
     overfit_gap,
     overfit_upturn,
+    stereotypes,
     underfit,
 )
 from trainer.checks.counterfactual import Counterfactual, Probe
@@ -45,7 +46,13 @@ class Checked:
 def run_checks(inputs: CheckInputs) -> Checked:
     """Make every check; what cannot be measured is `not_run` with the reason."""
     probe = _counterfactuals(inputs)
-    checks = (*_overfitting(inputs), *_bias(inputs), probe.check, *_texts(inputs))
+    checks = (
+        *_overfitting(inputs),
+        *_bias(inputs),
+        probe.check,
+        _stereotypes(inputs),
+        *_texts(inputs),
+    )
     return Checked(checks, probe.examples)
 
 
@@ -88,6 +95,10 @@ def _counterfactuals(inputs: CheckInputs) -> Probe:
         task.favourable or positive,
         inputs.stop.raise_if_requested,
     )
+
+
+def _stereotypes(inputs: CheckInputs) -> Check:
+    return stereotypes.check(inputs.fitted.sentence_pairs)
 
 
 def _texts(inputs: CheckInputs) -> tuple[Check, ...]:

@@ -203,7 +203,7 @@ def test_every_check_of_a_run_is_there_and_says_why(task: Task, make_run: Maker)
     found = {check.id: check for check in made.folder.checks()}
     assert set(found) == {
         *("overfit_gap", "overfit_upturn", "underfit"),
-        *("bias_groups", "bias_amplification", "bias_counterfactual"),
+        *("bias_groups", "bias_amplification", "bias_counterfactual", "stereotypes"),
         *("leakage_exact", "adapter_reload"),
     }
     assert found["overfit_upturn"].outcome is Outcome.NOT_RUN

@@ -9,6 +9,7 @@ from storage.errors import InternalError
 from storage.records import BaseIdentity, BaseRef, RunSpec
 from trainer.data.dataset import Dataset
 from trainer.evaluate.arrays import BoolArray, FloatArray, IntArray
+from trainer.evaluate.sentence_pairs import SentencePairScores
 from trainer.progress import Progress
 from trainer.stopping import StopRequest
 
@@ -103,4 +104,5 @@ class Fitted:
     steps: int | None = None
     best_step: int | None = None
     resumed_from_step: int | None = None
+    sentence_pairs: SentencePairScores | None = None
     notes: tuple[str, ...] = field(default=())
