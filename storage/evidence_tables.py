@@ -11,6 +11,8 @@ predictions.parquet, one row per example that was evaluated (train is a sample):
 curves.parquet, one row per logged or evaluated step:
     step bigint, epoch double, train_loss double, validation_loss double, validation_metric double,
     learning_rate double; what was not measured at a step is null
+fingerprints.parquet, one row per text that was learnt from or tested on, in no order:
+    split varchar, hash ubigint (of the folded text), signature blob (64 MinHash numbers of 32 bits)
 validation_losses.parquet, one row per validation example and evaluation (for `overfit_upturn`):
     step bigint, example_id varchar, loss double, correct boolean
 counterfactuals.parquet, one row per text whose label changed most with the people it is about, at
@@ -28,6 +30,8 @@ PREDICTIONS = "predictions.parquet"
 CURVES = "curves.parquet"
 VALIDATION_LOSSES = "validation_losses.parquet"
 COUNTERFACTUALS = "counterfactuals.parquet"
+FINGERPRINTS = "fingerprints.parquet"
+SIGNATURE_BYTES = 256
 TEXT_LIMIT = 500
 
 
@@ -62,6 +66,11 @@ def _schema(name: str) -> Any:  # pyarrow carries no types of its own
             ("loss", pa.float64()),
             ("latency_ms", pa.float64()),
             ("groups", pa.map_(pa.string(), pa.string())),
+        ],
+        FINGERPRINTS: [
+            ("split", pa.string()),
+            ("hash", pa.uint64()),
+            ("signature", pa.binary(SIGNATURE_BYTES)),
         ],
         CURVES: [
             ("step", pa.int64()),

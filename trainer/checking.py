@@ -11,6 +11,7 @@ from trainer.checks import (
     bias_amplification,
     bias_groups,
     counterfactual,
+    membership,
     overfit_gap,
     overfit_upturn,
     stereotypes,
@@ -19,6 +20,8 @@ from trainer.checks import (
 from trainer.checks.counterfactual import Counterfactual, Probe
 from trainer.data.dataset import Dataset
 from trainer.data.tokens import overlong
+from trainer.evaluate.metrics import example_log_losses
+from trainer.evaluate.predictions import Predictions
 from trainer.evidence import Scored
 from trainer.methods.fitting import Fitted
 from trainer.stopping import StopRequest
@@ -64,6 +67,17 @@ def _overfitting(inputs: CheckInputs) -> tuple[Check, ...]:
         overfit_gap.check(train, validation, policy.overfit_gap_limit),
         _upturn(inputs.fitted, policy.upturn_limit),
         underfit.check(train),
+        _membership(inputs, train, validation),
+    )
+
+
+def _membership(inputs: CheckInputs, train: Predictions, validation: Predictions) -> Check:
+    task = inputs.spec.task
+    return membership.check(
+        example_log_losses(train.probabilities, train.gold),
+        example_log_losses(validation.probabilities, validation.gold),
+        task.policy,
+        divided_by_chance=task.data.validation is None,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from storage.evidence_tables import (
     COUNTERFACTUALS,
     CURVES,
+    FINGERPRINTS,
     PREDICTIONS,
     TEXT_LIMIT,
     VALIDATION_LOSSES,
@@ -20,6 +21,7 @@ from storage.records import Check, DatasetVersion, EvidenceSummary, Metric, Spli
 from storage.run_folder import dump_records, write_whole
 from trainer.checks.counterfactual import Counterfactual
 from trainer.data.dataset import Dataset
+from trainer.data.fingerprints import fingerprints
 from trainer.data.schema import Example
 from trainer.evaluate.predictions import Predictions
 from trainer.methods.fitting import CurvePoint, ValidationLosses
@@ -58,6 +60,7 @@ def write_evidence(folder: Path, evidence: Evidence) -> None:
     if evidence.counterfactuals:
         columns = _counterfactual_columns(evidence.counterfactuals)
         write_table(folder / COUNTERFACTUALS, columns)
+    write_table(folder / FINGERPRINTS, _fingerprint_columns(evidence.dataset))
     write_whole(folder / "metrics.json", dump_records(evidence.metrics))
     write_whole(folder / "checks.json", dump_records(evidence.checks))
     write_whole(folder / "summary.json", evidence.summary.model_dump_json(indent=1))
@@ -88,6 +91,17 @@ def _prediction_columns(evidence: Evidence) -> dict[str, list[object]]:
         }
         for name, values in part.items():
             columns.setdefault(name, []).extend(values)
+    return columns
+
+
+def _fingerprint_columns(dataset: Dataset) -> dict[str, list[object]]:
+    columns: dict[str, list[object]] = {"split": [], "hash": [], "signature": []}
+    for split in Split:
+        texts = dataset.texts(split)
+        found = fingerprints(texts)
+        columns["split"] += [split.value] * len(texts)
+        columns["hash"] += found.hashes.tolist()
+        columns["signature"] += [row.astype("<u4").tobytes() for row in found.signatures]
     return columns
 
 

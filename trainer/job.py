@@ -23,8 +23,8 @@ from storage.records import (
 )
 from storage.run_folder import RunFolder
 from trainer.checking import CheckInputs, run_checks
-from trainer.checks import leakage_exact
 from trainer.checks import reload as reload_check
+from trainer.cleanliness import clean_metrics, leakage_checks, look
 from trainer.data.dataset import Dataset, load_dataset, with_quality
 from trainer.data.tokens import count_tokens, token_limit, with_token_counts
 from trainer.engines.bases import identify, locate
@@ -78,7 +78,7 @@ def run_job(job: Job) -> None:
     dataset = _verified_data(spec)
     dataset, base = _prepared_base(spec, dataset)
     job.next("gate", "looking for test rows among the training rows")
-    leakage = _gate(spec, dataset)
+    cleanliness = look(dataset)
     job.next("fit", f"fitting {spec.method.value}")
     fitted = _fit(job, spec, dataset, base)
     job.next("save", "saving the model")
@@ -94,9 +94,14 @@ def run_job(job: Job) -> None:
     where = f"{fitted.device} with {fitted.threads} thread{'s' if fitted.threads > 1 else ''}"
     latencies = time_requests(fitted.classifier, texts, where, job.stop)
     job.next("measure", "measuring")
-    metrics = (*_measure(spec, dataset, scored), *_run_metrics(fitted, latencies, adapter))
+    positive = spec.task.positive if len(dataset.labels) == 2 else None
+    test = scored[Split.TEST].predictions
+    clean = clean_metrics(cleanliness, test, spec.task, positive)
+    measured = _measure(spec, dataset, scored, positive)
+    metrics = (*measured, *clean, *_run_metrics(fitted, latencies, adapter))
     job.next("check", "checking")
     checked = run_checks(CheckInputs(spec, dataset, scored, fitted, job.stop))
+    leakage = leakage_checks(cleanliness, test, clean, spec.task)
     job.next("evidence", "writing the evidence")
     staging = job.folder.staging(job.attempt, "evidence")
     summary = _summary(job, spec, dataset, base, fitted, scored, read_card(adapter).scoring)
@@ -109,7 +114,7 @@ def run_job(job: Job) -> None:
             curve=fitted.curve,
             validation_losses=fitted.validation_losses,
             metrics=metrics,
-            checks=(*checked.checks, leakage, reload),
+            checks=(*checked.checks, *leakage, reload),
             counterfactuals=checked.counterfactuals,
             summary=summary,
             environment=describe(fitted.threads, fitted.device),
@@ -145,18 +150,6 @@ def _prepared_base(spec: RunSpec, dataset: Dataset) -> tuple[Dataset, BaseFiles 
     return with_quality(dataset, quality), BaseFiles(
         spec.base, folder, identify(spec.base, folder), limit
     )
-
-
-def _gate(spec: RunSpec, dataset: Dataset) -> Check:
-    """Exact leakage on the rows that are really used; nothing is trained on a leaking split."""
-    learnt_from = dataset.texts(Split.TRAIN) + dataset.texts(Split.VALIDATION)
-    kept_out = dataset.version.quality.duplicates_across_splits
-    found = leakage_exact.check(
-        dataset.texts(Split.TEST), learnt_from, spec.task.policy.leakage_limit, kept_out
-    )
-    if found.outcome is Outcome.FAIL:
-        raise BadData(f"Task {spec.task.name!r}: {found.reason} Mend the split.")
-    return found
 
 
 def _fit(job: Job, spec: RunSpec, dataset: Dataset, base: BaseFiles | None) -> Fitted:
@@ -216,8 +209,9 @@ def _reload(job: Job, fresh: Reloading, fitted: Fitted, texts: list[str]) -> Che
     return found
 
 
-def _measure(spec: RunSpec, dataset: Dataset, scored: Mapping[Split, Scored]) -> tuple[Metric, ...]:
-    positive = spec.task.positive if len(dataset.labels) == 2 else None
+def _measure(
+    spec: RunSpec, dataset: Dataset, scored: Mapping[Split, Scored], positive: str | None
+) -> tuple[Metric, ...]:
     found: list[Metric] = []
     for split, part in scored.items():
         found += measure(part.predictions, split.value, positive)

@@ -16,13 +16,16 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from bot.hosts.board.checks import contamination
 from bot.hosts.board.differences import Load
 from bot.hosts.board.standings import Around, standings, unplaced
 from bot.settings import Settings, load_settings
 from storage.board import Board, building, is_sound, publish
 from storage.errors import BadInput, CorruptFolder, InternalError
+from storage.fingerprints import fingerprint_rows
 from storage.home import Home
 from storage.ingest import ingest, is_behind, take_in_again
 from storage.judgements import BoardSummary, Waiver
@@ -31,6 +34,7 @@ from storage.predictions import predicted_rows
 from storage.published import Pointer, read_pointer, read_summary
 from storage.standings import Candidate, Placed, TaskBoard, summary_of, task_boards, write_board
 from storage.waivers import waivers
+from trainer.evaluate.contamination import Fingerprints
 from trainer.evaluate.predictions import Predictions
 
 log = logging.getLogger(__name__)
@@ -104,15 +108,20 @@ def _around(ledger: Ledger, settings: Settings) -> Around:
     given: dict[str, list[Waiver]] = defaultdict(list)
     for waiver in waivers(ledger):
         given[waiver.run_id].append(waiver)
-    return Around(settings.prices, given)
+    return Around(prices=settings.prices, waivers=given)
 
 
 def _place_all(board: Board, home: Home, around: Around) -> list[Placed]:
     """Place the runs of every task and note on the board what was found."""
     load = functools.cache(functools.partial(_predictions, home))
     found: list[Placed] = []
-    for task in task_boards(board):
-        found.append(_place(board, task, load, around))
+    boards = task_boards(board)
+    tests, unknown = _registered_tests(board, home, boards)
+    for task in boards:
+        learnt = functools.cache(functools.partial(_fingerprints, home, LEARNT))
+        limit = task.newest.policy.leakage_limit
+        overlaps = contamination(task.candidates, tests, unknown, learnt, limit)
+        found.append(_place(board, task, load, replace(around, overlaps=overlaps)))
         load.cache_clear()  # one task's predictions at a time
     write_board(board, found)
     return found
@@ -128,6 +137,33 @@ def _place(board: Board, task: TaskBoard, load: Load, around: Around) -> Placed:
         named = f"{task.task.name} version {task.task.version}"
         log.exception("%s: its runs could not be placed", named)
         return unplaced(task, f"the runs of this task could not be compared: {error}")
+
+
+LEARNT = ("train", "validation")
+
+
+def _registered_tests(
+    board: Board, home: Home, boards: Sequence[TaskBoard]
+) -> tuple[dict[str, Fingerprints], list[str]]:
+    """The test texts of each task's newest version, from any run of it; and tasks without one."""
+    tests: dict[str, Fingerprints] = {}
+    for task in boards:
+        for candidate in task.candidates if task.is_newest else ():
+            found = _fingerprints(home, ("test",), candidate.run_id)
+            if found is not None and candidate.test_digest == task.test_digest:
+                tests[task.task.name] = found
+                break
+    names = [row["name"] for row in board.rows("select distinct name from tasks order by name")]
+    return tests, [name for name in names if name not in tests]
+
+
+def _fingerprints(home: Home, splits: tuple[str, ...], run_id: str) -> Fingerprints | None:
+    """None where the run left none, or they cannot be read: then nothing is claimed of it."""
+    try:
+        found = fingerprint_rows(home.run(run_id), splits)
+    except (CorruptFolder, OSError):
+        return None
+    return Fingerprints(*found) if found else None
 
 
 class Unreadable(InternalError):

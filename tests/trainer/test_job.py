@@ -5,22 +5,23 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from pyarrow import parquet
 from pydantic import TypeAdapter
 
-from storage.evidence_tables import CURVES, PREDICTIONS, VALIDATION_LOSSES
+from storage.evidence_tables import CURVES, FINGERPRINTS, PREDICTIONS, VALIDATION_LOSSES
 from storage.records import (
     EXIT_BAD_INPUT,
     EXIT_DONE,
     EXIT_FAILED,
+    Check,
     DataSource,
     Method,
     Metric,
     Outcome,
-    Split,
     Task,
 )
 from storage.run_folder import RunFolder
@@ -45,7 +46,7 @@ def test_a_baseline_leaves_evidence_that_verifies(
     assert folder.verified_digest()
     assert {path.name for path in folder.evidence.iterdir()} == {
         *("metrics.json", "checks.json", "summary.json", "dataset.json", "environment.json"),
-        *(PREDICTIONS, CURVES, VALIDATION_LOSSES, "manifest.json"),
+        *(PREDICTIONS, CURVES, VALIDATION_LOSSES, FINGERPRINTS, "manifest.json"),
     }
     summary = folder.summary()
     assert summary.spec_digest == folder.spec().digest()
@@ -183,18 +184,38 @@ def test_a_base_that_is_not_there_is_named(task: Task, make_run: Maker, tmp_path
     assert "nowhere' does not exist" in (made.folder.error_message(1) or "")
 
 
-def test_the_leakage_check_counts_what_was_kept_out(tmp_path: Path, make_run: Maker) -> None:
-    rows = make_rows(300)
-    train = write_jsonl(tmp_path / "train.jsonl", rows[:260])
-    test = write_jsonl(tmp_path / "test.jsonl", rows[220:])
-    source = DataSource(train=str(train), test=str(test))
-    made = make_run(Task(name="t", data=source), Method.MAJORITY)
+def _leaking(folder: Path, overlap: Literal["drop", "keep"]) -> Task:
+    """A task whose training file holds 20 % of the test rows."""
+    rows = make_rows(800)
+    train = write_jsonl(folder / "train.jsonl", [*rows[:400], *rows[400:480]])
+    test = write_jsonl(folder / "test.jsonl", rows[400:])
+    return Task(name="t", data=DataSource(train=str(train), test=str(test), overlap=overlap))
+
+
+def _leakage(made: Made) -> Check:
+    return next(c for c in made.folder.checks() if c.id == "leakage_exact")
+
+
+def test_test_rows_in_train_are_kept_out_and_flagged(tmp_path: Path, make_run: Maker) -> None:
+    made = make_run(_leaking(tmp_path, "drop"), Method.TFIDF)
     assert made.run().returncode == EXIT_DONE
-    check = next(c for c in made.folder.checks() if c.id == "leakage_exact")
-    assert check.outcome is Outcome.PASS
-    assert "40 duplicates" in check.reason
-    assert made.folder.dataset().quality.kept_out_of_train == 40
-    assert made.folder.dataset().split(Split.TEST).rows == 80
+    found = _leakage(made)
+    assert (found.outcome, found.value) == (Outcome.WARN, pytest.approx(0.2))
+    assert "kept out before training" in found.reason
+    assert made.folder.dataset().quality.kept_out_of_train == 80
+
+
+def test_test_rows_that_are_trained_on_fail_and_the_clean_score_is_shown(
+    tmp_path: Path, make_run: Maker
+) -> None:
+    made = make_run(_leaking(tmp_path, "keep"), Method.TFIDF)
+    assert made.run().returncode == EXIT_DONE
+    found = _leakage(made)
+    assert (found.outcome, found.value) == (Outcome.FAIL, pytest.approx(0.2))
+    clean = [m for m in made.folder.metrics() if m.group == "subset:clean"]
+    assert {m.name for m in clean} == {"accuracy", "macro_f1"}
+    assert all(m.n <= 320 for m in clean)
+    assert f"On the {clean[0].n} clean rows macro_f1 is" in found.reason
 
 
 def test_every_check_of_a_run_is_there_and_says_why(task: Task, make_run: Maker) -> None:
@@ -204,7 +225,7 @@ def test_every_check_of_a_run_is_there_and_says_why(task: Task, make_run: Maker)
     assert set(found) == {
         *("overfit_gap", "overfit_upturn", "underfit"),
         *("bias_groups", "bias_amplification", "bias_counterfactual", "stereotypes"),
-        *("leakage_exact", "adapter_reload"),
+        *("leakage_exact", "leakage_near", "membership", "adapter_reload"),
     }
     assert found["overfit_upturn"].outcome is Outcome.NOT_RUN
     assert found["adapter_reload"].outcome is Outcome.PASS

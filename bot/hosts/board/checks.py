@@ -1,12 +1,13 @@
 """The checks that need more than one run: the board makes them, not the trainer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bot.hosts.board.comparable import primary
 from storage.records import Check, Method, Outcome
 from storage.standings import Candidate, Comparison, TaskBoard
 from trainer.evaluate.board_checks import beats_baseline, test_reuse, test_size, underpowered
 from trainer.evaluate.compare import PairedDifference
+from trainer.evaluate.contamination import Fingerprints, registered_overlap
 from trainer.evaluate.luck import SEEDS_NEEDED
 
 ROWS_TO_COMPARE = 2
@@ -35,6 +36,31 @@ def board_checks(
         test_reuse(task.looks, n, task.newest.policy.looks_warn, task.newest.policy.looks_fail),
         *_seeds(candidate, comparison),
     )
+
+
+def contamination(
+    candidates: Sequence[Candidate],
+    tests: Mapping[str, Fingerprints],
+    unknown: Sequence[str],
+    learnt: Callable[[str], Fingerprints | None],
+    limit: float,
+) -> dict[str, Check]:
+    """Each run's training texts, and those of the runs it goes on from, against every test set.
+
+    Args:
+        tests: Registered task to its test texts, where a run of it is known.
+        unknown: The other registered tasks.
+        learnt: Gives what a run was trained and selected on; None where it left no fingerprints.
+        limit: The share of test rows that fails.
+    """
+    found = {}
+    for candidate in candidates:
+        if not candidate.manifest_digest:
+            continue
+        parts = [learnt(run_id) for run_id in (candidate.run_id, *candidate.lineage)]
+        known = [part for part in parts if part is not None] if None not in parts else []
+        found[candidate.run_id] = registered_overlap(known, tests, unknown, limit)
+    return found
 
 
 def not_compared(task: TaskBoard, apart: Mapping[str, str]) -> dict[str, tuple[Check, ...]]:

@@ -28,9 +28,13 @@ from trainer.evaluate.targets import read_target
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What standings depend on beside the runs: prices, waivers and the day."""
+    """What standings depend on beside the task's runs.
+
+    `overlaps` holds the check of each run's training texts against every registered test set.
+    """
 
     prices: PriceSettings = field(default_factory=PriceSettings)
+    overlaps: Mapping[str, Check] = field(default_factory=dict)
     waivers: Mapping[str, Sequence[Waiver]] = field(default_factory=dict)
     today: date = field(default_factory=lambda: now().date())
 
@@ -71,6 +75,9 @@ def standings(board: Board, task: TaskBoard, load: Load, around: Around | None =
         )
         for c in able
     }
+    for run_id, overlap in around.overlaps.items():
+        if run_id in checks:
+            checks[run_id] += (overlap,)
     judged = _Judged(
         apart=comparable.of_old_version(task) | small | beyond | alone,
         checks=not_compared(task, alone) | checks,

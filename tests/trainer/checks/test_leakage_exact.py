@@ -1,39 +1,40 @@
-"""Exact leakage: counted, whatever the case and the white space."""
+"""Exact leakage: counted, learnt from or kept out."""
 
+import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from storage.records import Outcome
 from trainer.checks import leakage_exact
-
-TEST = [f"message {place}" for place in range(200)]
-
-
-def test_no_overlap_passes_and_says_what_was_kept_out():
-    found = leakage_exact.check(TEST, ["something else"], 0.01, kept_out=7)
-    assert found.outcome is Outcome.PASS
-    assert found.value == 0
-    assert "7 duplicates were kept out of train" in found.reason
+from trainer.data.contact import Contact
 
 
-def test_one_row_warns_and_many_fail():
-    one = leakage_exact.check(TEST, ["  MESSAGE\t3 "], 0.01, kept_out=0)
-    assert one.outcome is Outcome.WARN
-    assert "1 of 200 test texts (0.5%)" in one.reason
-    many = leakage_exact.check(TEST, TEST[:40], 0.01, kept_out=0)
-    assert many.outcome is Outcome.FAIL
-    assert many.value == pytest.approx(0.2)
-    assert (many.limit, many.n) == (0.01, 200)
-    assert "rotate the test set" in many.advice
+def _contact(learnt: int, given: int, rows: int = 200) -> Contact:
+    places = np.arange(rows)
+    return Contact(places < learnt, places < max(learnt, given), np.zeros(rows, np.bool_))
 
 
-def test_without_rows_there_is_nothing_to_compare():
-    assert leakage_exact.check([], ["a"], 0.01, 0).outcome is Outcome.NOT_RUN
-    assert leakage_exact.check(["a"], [], 0.01, 0).outcome is Outcome.NOT_RUN
+@pytest.mark.parametrize(
+    ("learnt", "given", "outcome", "share"),
+    [
+        (0, 0, Outcome.PASS, 0.0),
+        (0, 1, Outcome.PASS, 0.005),
+        (0, 40, Outcome.WARN, 0.2),
+        (1, 1, Outcome.WARN, 0.005),
+        (40, 40, Outcome.FAIL, 0.2),
+    ],
+    ids=["clean", "few kept out", "many kept out", "one learnt", "many learnt"],
+)
+def test_the_outcome(learnt: int, given: int, outcome: Outcome, share: float) -> None:
+    found = leakage_exact.check(_contact(learnt, given), 0.01)
+    assert (found.outcome, found.value) == (outcome, pytest.approx(share))
+    assert (found.limit, found.n) == (0.01, 200)
+    assert bool(found.advice) == (outcome is not Outcome.PASS)
 
 
-@given(st.text(alphabet="aB \tß", min_size=1, max_size=12))
-def test_no_change_of_case_or_white_space_hides_a_text(text):
-    found = leakage_exact.check([text], [f" {text.upper()}\n".lower()], 0.01, 0)
-    assert found.outcome is Outcome.FAIL
+def test_what_was_kept_out_is_said() -> None:
+    found = leakage_exact.check(_contact(0, 40), 0.01)
+    assert "40 of 200 test texts (20.0%) also stood in the training files" in found.reason
+
+
+def test_without_rows_there_is_nothing_to_compare() -> None:
+    assert leakage_exact.check(_contact(0, 0, rows=0), 0.01).outcome is Outcome.NOT_RUN
