@@ -7,7 +7,7 @@ predictions.parquet, one row per example that was evaluated (train is a sample):
     split varchar, example_id varchar, row bigint (line in its file, from 1), text varchar (cut at
     500 characters), gold varchar, predicted varchar, probabilities list<double> (in the order of
     `summary.labels`), loss double, latency_ms double (null where not timed), groups map<varchar,
-    varchar> (sensitive column to value)
+    varchar> (sensitive column to value), cluster varchar (null where the task names none)
 curves.parquet, one row per logged or evaluated step:
     step bigint, epoch double, train_loss double, validation_loss double, validation_metric double,
     learning_rate double; what was not measured at a step is null
@@ -66,6 +66,7 @@ def _schema(name: str) -> Any:  # pyarrow carries no types of its own
             ("loss", pa.float64()),
             ("latency_ms", pa.float64()),
             ("groups", pa.map_(pa.string(), pa.string())),
+            ("cluster", pa.string()),
         ],
         FINGERPRINTS: [
             ("split", pa.string()),

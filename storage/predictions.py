@@ -21,6 +21,7 @@ class PredictedRows:
         ids: Shape (n,).
         gold: Shape (n,). Places in the run's labels.
         probabilities: Shape (n, labels).
+        clusters: Shape (n,), or empty where the task names no cluster column.
         digest: Of ids and true labels: equal digests mean the same rows.
     """
 
@@ -28,6 +29,7 @@ class PredictedRows:
     gold: "NDArray[np.int64]"
     probabilities: "NDArray[np.float64]"
     digest: str
+    clusters: tuple[str, ...] = ()
 
 
 def predicted_rows(
@@ -54,7 +56,13 @@ def predicted_rows(
         gold=np.array([places[name] for name in names], np.int64),
         probabilities=np.asarray(flat, np.float64).reshape(len(names), len(labels)),
         digest=digest_of([list(ids), names]),
+        clusters=_clusters(table),
     )
+
+
+def _clusters(table: Any) -> tuple[str, ...]:
+    found = table.column("cluster").to_pylist()
+    return () if None in found else tuple(found)
 
 
 def _read(folder: RunFolder, split: str) -> Any:  # pyarrow carries no types of its own
@@ -64,7 +72,7 @@ def _read(folder: RunFolder, split: str) -> Any:  # pyarrow carries no types of 
     try:
         table = parquet.read_table(
             folder.evidence / PREDICTIONS,
-            columns=["example_id", "gold", "probabilities"],
+            columns=["example_id", "gold", "probabilities", "cluster"],
             filters=[("split", "=", split)],
         )
     except (FileNotFoundError, pa.ArrowException) as error:

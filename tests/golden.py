@@ -293,6 +293,7 @@ def _prediction_columns(
             "loss": (-np.log(probabilities[np.arange(size), rows.gold])).tolist(),
             "latency_ms": rng.gamma(9.0, 0.8, size).tolist(),
             "groups": [[("region", region)] for region in rows.regions],
+            "cluster": [None] * size,
         }
         for name, values in part.items():
             columns.setdefault(name, []).extend(values)

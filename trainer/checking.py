@@ -10,6 +10,7 @@ from storage.records import Check, Outcome, RunSpec, Split
 from trainer.checks import (
     bias_amplification,
     bias_groups,
+    calibration,
     counterfactual,
     membership,
     overfit_gap,
@@ -20,6 +21,8 @@ from trainer.checks import (
 from trainer.checks.counterfactual import Counterfactual, Probe
 from trainer.data.dataset import Dataset
 from trainer.data.tokens import overlong
+from trainer.evaluate.calibration import fit_temperature
+from trainer.evaluate.measure import ROWS_FOR_TEMPERATURE
 from trainer.evaluate.metrics import example_log_losses
 from trainer.evaluate.predictions import Predictions
 from trainer.evidence import Scored
@@ -51,6 +54,7 @@ def run_checks(inputs: CheckInputs) -> Checked:
     probe = _counterfactuals(inputs)
     checks = (
         *_overfitting(inputs),
+        _calibration(inputs),
         *_bias(inputs),
         probe.check,
         _stereotypes(inputs),
@@ -79,6 +83,12 @@ def _membership(inputs: CheckInputs, train: Predictions, validation: Predictions
         task.policy,
         divided_by_chance=task.data.validation is None,
     )
+
+
+def _calibration(inputs: CheckInputs) -> Check:
+    validation = inputs.scored[Split.VALIDATION].predictions
+    temperature = fit_temperature(validation) if len(validation) >= ROWS_FOR_TEMPERATURE else None
+    return calibration.check(inputs.scored[Split.TEST].predictions, temperature)
 
 
 def _bias(inputs: CheckInputs) -> tuple[Check, ...]:

@@ -88,6 +88,7 @@ def _prediction_columns(evidence: Evidence) -> dict[str, list[object]]:
             "loss": (-np.log(np.maximum(chosen, np.finfo(float).tiny))).tolist(),
             "latency_ms": timed + [None] * (len(found) - len(timed)),
             "groups": [list(zip(sensitive, row.groups, strict=True)) for row in scored.rows],
+            "cluster": list(found.clusters) or [None] * len(found),
         }
         for name, values in part.items():
             columns.setdefault(name, []).extend(values)

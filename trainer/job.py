@@ -29,7 +29,7 @@ from trainer.data.dataset import Dataset, load_dataset, with_quality
 from trainer.data.tokens import count_tokens, token_limit, with_token_counts
 from trainer.engines.bases import identify, locate
 from trainer.environment import describe, peak_memory_mb
-from trainer.evaluate.measure import measure, measure_groups
+from trainer.evaluate.measure import measure, measure_groups, measure_scaled
 from trainer.evaluate.predictions import Predictions
 from trainer.evidence import Evidence, Scored, write_evidence
 from trainer.methods.card import read_card
@@ -98,6 +98,7 @@ def run_job(job: Job) -> None:
     test = scored[Split.TEST].predictions
     clean = clean_metrics(cleanliness, test, spec.task, positive)
     measured = _measure(spec, dataset, scored, positive)
+    measured += measure_scaled(scored[Split.VALIDATION].predictions, test)
     metrics = (*measured, *clean, *_run_metrics(fitted, latencies, adapter))
     job.next("check", "checking")
     checked = run_checks(CheckInputs(spec, dataset, scored, fitted, job.stop))
@@ -193,6 +194,7 @@ def _score(job: Job, classifier: Classifier, dataset: Dataset) -> dict[Split, Sc
             gold=dataset.gold(rows),
             probabilities=classifier.probabilities([row.text for row in rows]),
             ids=tuple(row.id for row in rows),
+            clusters=dataset.clusters(rows),
         )
         scored[split] = Scored(rows, found)
     return scored

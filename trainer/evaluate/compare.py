@@ -12,6 +12,7 @@ from scipy.stats import binom, norm
 
 from trainer.evaluate.alignment import aligned
 from trainer.evaluate.arrays import FloatArray
+from trainer.evaluate.clusters import mean_error
 from trainer.evaluate.intervals import Z95
 from trainer.evaluate.predictions import Predictions
 from trainer.evaluate.resampling import RESAMPLES, cells_of, counts_of_cells, resampled_sizes
@@ -74,7 +75,7 @@ def paired_difference(
     a, b = aligned([a, b])
     if len(a) < 2:
         raise ValueError(f"{len(a)} examples are too few to compare two models")
-    if metric == "accuracy":
+    if metric == "accuracy" and not a.clusters:
         return _accuracy_difference(a, b)
     if metric in COUNTED:
         return _resampled_difference(a, b, metric, seed, resamples)
@@ -150,17 +151,13 @@ def _mean_difference(
     mine, theirs = example_scores(a, metric, positive), example_scores(b, metric, positive)
     assert mine is not None  # noqa: S101 - counted metrics are resampled instead
     assert theirs is not None  # noqa: S101
-    error = _standard_error(mine[1] - theirs[1])
+    error = mean_error(mine[1] - theirs[1], a.clusters)
     how = (
         "paired influence functions (DeLong)"
         if metric == "roc_auc"
         else "standard error of the paired difference"
-    )
+    ) + (f", clustered ({len(set(a.clusters))})" if a.clusters else "")
     return _normal(mine[0] - theirs[0], error, len(a), metric, how, least_p=0.0)
-
-
-def _standard_error(values: FloatArray) -> float:
-    return float(values.std(ddof=1)) / float(np.sqrt(len(values)))
 
 
 def _resampled_difference(
@@ -170,7 +167,7 @@ def _resampled_difference(
     classes, function = len(a.labels), COUNTED[metric]
     cells = cells_of(a.gold, a.predicted, b.predicted)
     gold, mine, theirs = cells.answers.T
-    drawn = resampled_sizes(cells, resamples, seed)
+    drawn = resampled_sizes(cells, resamples, seed, a.clusters)
     whole = cells.sizes.astype(np.float64)
     spread = function(counts_of_cells(drawn, gold, mine, classes)) - function(
         counts_of_cells(drawn, gold, theirs, classes)
@@ -178,7 +175,8 @@ def _resampled_difference(
     value = function(counts_of_cells(whole, gold, mine, classes)) - function(
         counts_of_cells(whole, gold, theirs, classes)
     )
-    how = f"standard error of {resamples} paired resamples"
+    of = f" of {len(set(a.clusters))} clusters" if a.clusters else ""
+    how = f"standard error of {resamples} paired resamples{of}"
     error, least_p = float(spread.std(ddof=1)), 1 / (resamples + 1)
     return _normal(float(value), error, len(a), metric, how, least_p)
 

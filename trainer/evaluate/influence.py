@@ -6,11 +6,13 @@ Sources: DeLong, DeLong and Clarke-Pearson 1988, "Comparing the areas under two 
 receiver operating characteristic curves".
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from trainer.evaluate.arrays import BoolArray, FloatArray, IntArray
+from trainer.evaluate.clusters import mean_error
 from trainer.evaluate.intervals import Interval, effective_wilson
 
 PSEUDO_EXAMPLES = 0.5
@@ -27,6 +29,15 @@ class AucInfluence:
         smoothed: The area with the pseudo-examples.
         smoothed_variance: Its squared standard error, above 0 even where the ranking is perfect.
     """
+
+    def clustered(self, clusters: Sequence[str]) -> "AucInfluence":
+        """The same with the error of whole clusters instead of single examples."""
+        if not clusters:
+            return self
+        own = mean_error(self.influence, ())
+        factor = (mean_error(self.influence, clusters) / own) ** 2 if own else 1.0
+        variance = self.smoothed_variance * max(factor, 1e-12)
+        return AucInfluence(self.value, self.influence, self.smoothed, variance)
 
     value: float
     influence: FloatArray

@@ -10,12 +10,14 @@ smoothed by a pseudo-example so that it is not 0 where nothing was wrong. Measur
 macro F1, weighted F1 and MCC: 0.93-0.98 (n 200-1000, K 2-10, accuracy 0.6-0.98).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import norm
 
 from trainer.evaluate.arrays import FloatArray
+from trainer.evaluate.clusters import mean_error
 
 Z95 = float(norm.ppf(0.975))
 """Half the width of a two-sided 95 % interval, in standard errors."""
@@ -78,6 +80,22 @@ def effective_wilson(
     return Interval(found.low, found.high, how)
 
 
+def clustered_share(events: FloatArray, clusters: Sequence[str]) -> Interval:
+    """The interval of a share whose examples come in clusters: Wilson's with an effective n.
+
+    Args:
+        events: Shape (n,). 1 where it happened.
+        clusters: Shape (n,).
+    """
+    n = len(events)
+    smoothed = (float(events.sum()) + 0.5) / (n + 1)
+    own, clustered = mean_error(events, ()), mean_error(events, clusters)
+    factor = (clustered / own) ** 2 if own else 1.0
+    how = f"Wilson interval with the effective n of {len(set(clusters))} clusters"
+    variance = smoothed * (1 - smoothed) / n * max(factor, 1e-12)
+    return effective_wilson(float(events.mean()), smoothed, variance, how)
+
+
 def f1_interval(hits: float, union: float, z: float = Z95) -> Interval:
     """The interval of one class's F1.
 
@@ -90,7 +108,7 @@ def f1_interval(hits: float, union: float, z: float = Z95) -> Interval:
     return Interval(low, high, "Wilson interval of the Jaccard index, as F1")
 
 
-def mean_interval(values: FloatArray, z: float = Z95) -> Interval:
+def mean_interval(values: FloatArray, z: float = Z95, clusters: Sequence[str] = ()) -> Interval:
     """The interval of the mean of positive values such as losses.
 
     Built on the logarithm, exp(ln m ± z·s/(m√n)): losses are skewed, and a symmetric interval would
@@ -98,9 +116,10 @@ def mean_interval(values: FloatArray, z: float = Z95) -> Interval:
 
     Args:
         values: Shape (n,), n at least 2, none negative.
+        clusters: Shape (n,) or empty.
     """
     mean = float(values.mean())
-    error = float(values.std(ddof=1)) / np.sqrt(len(values))
+    error = mean_error(values, clusters)
     if mean <= 0 or error == 0:
         return Interval(mean, mean, "no spread between examples")
     factor = float(np.exp(z * error / mean))

@@ -6,18 +6,24 @@ Read `measure` first. What there are too few examples for is said, not shown as 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
+import numpy as np
+
 from storage.records import Metric
 from trainer.evaluate import metrics
 from trainer.evaluate.arrays import BoolArray, FloatArray
+from trainer.evaluate.calibration import MINIMUM_ROWS, calibration, fit_temperature, scaled
+from trainer.evaluate.clusters import MINIMUM_CLUSTERS
 from trainer.evaluate.groups import ROWS_PER_GROUP, groups_of
 from trainer.evaluate.intervals import (
     Interval,
+    clustered_share,
     effective_wilson,
     f1_interval,
     mean_interval,
     wilson,
 )
-from trainer.evaluate.metrics import ClassCounts
+from trainer.evaluate.metrics import ClassCounts, example_log_losses
+from trainer.evaluate.precision_recall import pr_auc
 from trainer.evaluate.predictions import Predictions
 from trainer.evaluate.resampling import RESAMPLES, smoothed_counts
 from trainer.evaluate.scoring import COUNTED, LOSSES, area, positive_class
@@ -25,6 +31,7 @@ from trainer.evaluate.scoring import COUNTED, LOSSES, area, positive_class
 SplitName = Literal["train", "validation", "test"]
 
 ROWS_FOR_CLASS_INTERVAL = 30
+ROWS_FOR_TEMPERATURE = 30
 ROWS_PER_CLASS_FOR_MACRO_INTERVAL = 10
 """Fewer examples than these give an interval that says little: practice, not a theorem."""
 
@@ -41,7 +48,8 @@ def measure(
         seed: Of the resampling behind some intervals.
 
     Returns:
-        `accuracy`, `macro_f1`, `weighted_f1`, `mcc`, `roc_auc`, `log_loss` and `brier`, then
+        `accuracy`, `macro_f1`, `weighted_f1`, `mcc`, `roc_auc`, `pr_auc`, `log_loss`, `brier` and
+        `ece`, then
         `precision`, `recall`, `f1` and `support` of each label with the group `label:<name>`.
 
     Raises:
@@ -52,13 +60,25 @@ def measure(
     if not len(predictions):
         return _nothing_measured(predictions, split)
     counts = _counts(predictions)
-    return (
+    found = (
         _accuracy(predictions, split),
         *_resampled(predictions, counts, split, seed),
         _roc_auc(predictions, split, positive),
+        _pr_auc(predictions, split, positive, seed),
         *_losses(predictions, split),
+        _ece(predictions, split),
         *_per_label(predictions, counts, split),
     )
+    few = len(set(predictions.clusters))
+    return tuple(_without_interval(m, few) for m in found) if 0 < few < MINIMUM_CLUSTERS else found
+
+
+def _without_interval(metric: Metric, clusters: int) -> Metric:
+    """The number alone: so few clusters say too little of how they vary."""
+    if metric.low is None:
+        return metric
+    how = f"no interval: {clusters} clusters, at least {MINIMUM_CLUSTERS} are needed"
+    return metric.model_copy(update={"low": None, "high": None, "how": how})
 
 
 def measure_groups(
@@ -126,6 +146,9 @@ def _counts(predictions: Predictions) -> ClassCounts:
 
 def _accuracy(predictions: Predictions, split: SplitName) -> Metric:
     n, right = len(predictions), int(predictions.correct.sum())
+    if predictions.clusters:
+        found = clustered_share(predictions.correct.astype(np.float64), predictions.clusters)
+        return _metric("accuracy", split, right / n, n, found)
     return _metric("accuracy", split, right / n, n, wilson(right, n))
 
 
@@ -135,7 +158,12 @@ def _resampled(
     """macro F1, weighted F1 and MCC: intervals from one set of resamples."""
     n = len(predictions)
     smoothed, resamples = smoothed_counts(
-        predictions.gold, predictions.predicted, len(predictions.labels), RESAMPLES, seed
+        predictions.gold,
+        predictions.predicted,
+        len(predictions.labels),
+        RESAMPLES,
+        seed,
+        predictions.clusters,
     )
     rarest, needed = int(counts.gold.min()), ROWS_PER_CLASS_FOR_MACRO_INTERVAL
     for name, function in COUNTED.items():
@@ -175,6 +203,7 @@ def _roc_auc(predictions: Predictions, split: SplitName, positive: str | None) -
     if curve is None:
         reason = "all examples have the same label: there is no ROC curve"
         return Metric(name="roc_auc", split=split, value=None, n=n, missing_because=reason)
+    curve = curve.clustered(predictions.clusters)
     found = _metric("roc_auc", split, curve.value, n, curve.interval)
     return found.model_copy(update={"how": f"{_whose(predictions, positive)}; {found.how}"})
 
@@ -198,7 +227,50 @@ def _losses(predictions: Predictions, split: SplitName) -> Iterator[Metric]:
         if n < 2:
             yield _bare(name, split, value, n, "one example")
         else:
-            yield _metric(name, split, value, n, mean_interval(values))
+            interval = mean_interval(values, clusters=predictions.clusters)
+            yield _metric(name, split, value, n, interval)
+
+
+def _pr_auc(predictions: Predictions, split: SplitName, positive: str | None, seed: int) -> Metric:
+    n, found = len(predictions), pr_auc(predictions, positive, seed)
+    if found is None:
+        reason = "the positive label does not occur: there is no precision-recall curve"
+        return Metric(name="pr_auc", split=split, value=None, n=n, missing_because=reason)
+    metric = _metric("pr_auc", split, found.value, n, found.interval)
+    return metric.model_copy(update={"how": f"{_whose(predictions, positive)}; {metric.how}"})
+
+
+def _ece(predictions: Predictions, split: SplitName) -> Metric:
+    n, found = len(predictions), calibration(predictions)
+    if found is None:
+        reason = f"below {MINIMUM_ROWS} examples a calibration error is mostly chance"
+        return Metric(name="ece", split=split, value=None, n=n, missing_because=reason)
+    return _metric("ece", split, found.value, n, found.interval)
+
+
+def measure_scaled(validation: Predictions, test: Predictions) -> tuple[Metric, ...]:
+    """What temperature scaling would do: T from validation, log loss and ECE of test with it."""
+    if len(validation) < ROWS_FOR_TEMPERATURE or len(test) < ROWS_FOR_TEMPERATURE:
+        return ()
+    temperature = fit_temperature(validation)
+    again = scaled(test, temperature)
+    losses = example_log_losses(again.probabilities, again.gold)
+    how = f"at the temperature {temperature:.3f} that fits validation"
+    ece = _ece(again, "test").model_copy(update={"name": "ece_scaled"})
+    loss = _metric(
+        "log_loss_scaled", "test", float(losses.mean()), len(test), mean_interval(losses)
+    )
+    return (
+        Metric(
+            name="temperature",
+            split="validation",
+            value=temperature,
+            n=len(validation),
+            how="lowest log loss on validation; no interval: it is a setting, not a result",
+        ),
+        loss.model_copy(update={"how": f"{how}; {loss.how}"}),
+        ece.model_copy(update={"how": f"{how}; {ece.how}" if ece.value is not None else ""}),
+    )
 
 
 def _per_label(predictions: Predictions, counts: ClassCounts, split: SplitName) -> Iterator[Metric]:
@@ -225,7 +297,8 @@ def _per_label(predictions: Predictions, counts: ClassCounts, split: SplitName) 
 
 
 def _nothing_measured(predictions: Predictions, split: SplitName) -> tuple[Metric, ...]:
-    names = ("accuracy", "macro_f1", "weighted_f1", "mcc", "roc_auc", "log_loss", "brier")
+    names = ["accuracy", "macro_f1", "weighted_f1", "mcc", "roc_auc", "pr_auc"]
+    names += ["log_loss", "brier", "ece"]
     return tuple(
         Metric(name=name, split=split, value=None, n=0, missing_because="the split has no examples")
         for name in names

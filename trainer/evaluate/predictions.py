@@ -20,6 +20,8 @@ class Predictions:
         gold: Shape (n,). The true class of each example, 0 to K-1.
         probabilities: Shape (n, K). Each row is a distribution over the labels.
         ids: Shape (n,) or empty. Names the examples, so that two models can be paired.
+        clusters: Shape (n,) or empty. Whom or what each example belongs to: examples of one
+            customer or document are not independent.
 
     Raises:
         ValueError: The shapes do not fit, or a row is not a distribution; says which row.
@@ -29,6 +31,7 @@ class Predictions:
     gold: IntArray
     probabilities: FloatArray
     ids: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # Callers may hand in lists, float32 or int32; the arithmetic below wants one kind each.
@@ -36,6 +39,7 @@ class Predictions:
         object.__setattr__(self, "gold", _whole_numbers(self.gold))
         object.__setattr__(self, "probabilities", np.asarray(self.probabilities, np.float64))
         object.__setattr__(self, "ids", tuple(self.ids))
+        object.__setattr__(self, "clusters", tuple(self.clusters))
         self._refuse_wrong_shapes()
         self._refuse_wrong_values()
 
@@ -56,7 +60,10 @@ class Predictions:
         """The examples at these places (indices or a mask), in that order."""
         chosen = np.arange(len(self))[np.asarray(rows)]
         ids = tuple(self.ids[row] for row in chosen) if self.ids else ()
-        return Predictions(self.labels, self.gold[chosen], self.probabilities[chosen], ids)
+        clusters = tuple(self.clusters[row] for row in chosen) if self.clusters else ()
+        return Predictions(
+            self.labels, self.gold[chosen], self.probabilities[chosen], ids, clusters
+        )
 
     def _refuse_wrong_shapes(self) -> None:
         rows, classes = len(self.gold), len(self.labels)
@@ -69,6 +76,8 @@ class Predictions:
             )
         if self.ids and (len(self.ids) != rows or len(set(self.ids)) != rows):
             raise ValueError(f"ids must be {rows} different names, or none")
+        if self.clusters and len(self.clusters) != rows:
+            raise ValueError(f"clusters must be {rows} names, or none")
 
     def _refuse_wrong_values(self) -> None:
         if not len(self.gold):

@@ -5,11 +5,13 @@ resample only needs to know how often each cell was drawn. Several models are re
 same draws by making the cell their joint answers.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from trainer.evaluate.arrays import FloatArray, IntArray
+from trainer.evaluate.clusters import codes, drawn_clusters
 from trainer.evaluate.metrics import ClassCounts
 
 RESAMPLES = 2000
@@ -43,9 +45,17 @@ def cells_of(*columns: IntArray) -> Cells:
     return Cells(answers, code, np.bincount(code).astype(np.int64))
 
 
-def resampled_sizes(cells: Cells, resamples: int, seed: int) -> FloatArray:
-    """Shape (resamples, cells). How often each cell was drawn in n draws with replacement."""
+def resampled_sizes(
+    cells: Cells, resamples: int, seed: int, clusters: Sequence[str] = ()
+) -> FloatArray:
+    """Shape (resamples, cells). How often each cell was drawn in n draws with replacement.
+
+    With clusters, shape (n,), whole clusters are drawn.
+    """
     generator = np.random.default_rng(seed)
+    if clusters:
+        held = _cells_of_clusters(cells.of_example, np.arange(len(cells.sizes)), clusters)
+        return drawn_clusters(len(held), resamples, generator) @ held
     step = max(1, BLOCK // len(cells.of_example))
     sizes = [min(step, resamples - start) for start in range(0, resamples, step)]
     return np.concatenate([_drawn(cells, size, generator) for size in sizes])
@@ -95,9 +105,16 @@ def _drawn(cells: Cells, resamples: int, generator: np.random.Generator) -> Floa
 
 
 def smoothed_counts(
-    gold: IntArray, predicted: IntArray, classes: int, resamples: int, seed: int
+    gold: IntArray,
+    predicted: IntArray,
+    classes: int,
+    resamples: int,
+    seed: int,
+    clusters: Sequence[str] = (),
 ) -> tuple[ClassCounts, ClassCounts]:
     """The class counts with one pseudo-error added, and resamples of them.
+
+    With clusters, whole clusters are drawn instead of examples; the pseudo-error is one of them.
 
     The pseudo-error is spread over the wrong cells between classes that occur, in proportion to
     how often both are true: without it a model that made no mistake would seem free of doubt.
@@ -118,7 +135,23 @@ def smoothed_counts(
     rows, columns = np.nonzero(matrix)
     sizes = matrix[rows, columns]
     generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(n, sizes / sizes.sum(), size=resamples).astype(np.float64)
+    if clusters:
+        pseudo = errors[rows, columns] / errors.sum()
+        held = _cells_of_clusters(gold * classes + predicted, rows * classes + columns, clusters)
+        held = np.vstack([held, pseudo])
+        drawn = drawn_clusters(len(held), resamples, generator) @ held
+    else:
+        drawn = generator.multinomial(n, sizes / sizes.sum(), size=resamples).astype(np.float64)
     whole = counts_of_cells(sizes[None, :], rows, columns, classes)
     point = ClassCounts(whole.hits[0], whole.gold[0], whole.predicted[0])
     return point, counts_of_cells(drawn, rows, columns, classes)
+
+
+def _cells_of_clusters(
+    cell_of_example: IntArray, cells: IntArray, clusters: Sequence[str]
+) -> FloatArray:
+    """Shape (clusters, cells). How many examples of each cluster are in each cell."""
+    place, cluster = np.searchsorted(cells, cell_of_example), codes(clusters)
+    held = np.zeros((int(cluster.max()) + 1, len(cells)))
+    np.add.at(held, (cluster, place), 1.0)
+    return held

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from trainer.evaluate.alignment import aligned
 from trainer.evaluate.arrays import FloatArray, IntArray
+from trainer.evaluate.clusters import codes, drawn_clusters
 from trainer.evaluate.compare import least_error
 from trainer.evaluate.metrics import ClassCounts
 from trainer.evaluate.predictions import Predictions
@@ -94,22 +95,27 @@ def spread_of(
     values = np.array([score[0] for score in scores if score is not None])
     added = np.stack([score[1] for score in scores if score is not None], axis=1)
     centred = added - added.mean(axis=0)
-    blocks = [drawn.T @ centred for drawn in weights(len(centred), resamples, seed)]
+    blocks = [drawn.T @ centred for drawn in weights(runs[0], resamples, seed)]
     return Spread(metric, len(runs[0]), values, values + np.concatenate(blocks) / len(centred))
 
 
-def weights(n: int, resamples: int, seed: int) -> Iterator[Weights]:
-    """How often each of n examples is drawn in n draws with replacement.
+def weights(run: Predictions, resamples: int, seed: int) -> Iterator[Weights]:
+    """How often each of n examples is drawn in n draws with replacement, or its cluster.
 
     Yields:
         Blocks of shape (n, resamples of this block).
     """
-    generator = np.random.default_rng(seed)
+    n, generator = len(run), np.random.default_rng(seed)
+    cluster = codes(run.clusters) if run.clusters else None
     step = max(1, BLOCK // n)
     for start in range(0, resamples, step):
         drawn = np.empty((min(step, resamples - start), n), np.float32)
-        for row in drawn:
-            row[:] = np.bincount(generator.integers(0, n, n), minlength=n)
+        if cluster is not None:
+            count = int(cluster.max()) + 1
+            drawn[:] = drawn_clusters(count, len(drawn), generator)[:, cluster]
+        else:
+            for row in drawn:
+                row[:] = np.bincount(generator.integers(0, n, n), minlength=n)
         yield np.ascontiguousarray(drawn.T)
 
 
@@ -130,7 +136,7 @@ def _counted(runs: Sequence[Predictions], metric: str, seed: int, resamples: int
         return np.stack([function(counted) for counted in counts], axis=1)
 
     once = values(np.ones((len(gold), 1), np.float32))[0]
-    blocks = [values(drawn) for drawn in weights(len(gold), resamples, seed)]
+    blocks = [values(drawn) for drawn in weights(runs[0], resamples, seed)]
     return Spread(metric, len(gold), once, np.concatenate(blocks))
 
 
