@@ -3,6 +3,8 @@
     tuneboard-train run RUN_DIR ATTEMPT                 makes the evidence of a run
     tuneboard-train inspect TASK.json [--base PATH]     prints a DatasetVersion; `-` is stdin
     tuneboard-train reload RUN_DIR [--adapter PATH]     scores texts with a saved model
+    tuneboard-train forgetting [--texts F] [--suite F]  checks what a language model forgot
+    tuneboard-train support FILE                        checks answers against their sources
 
 Exit codes: 0 done, 1 failed, 2 bad input, 3 refused, 4 out of memory, 143 cancelled. What is
 printed is one JSON object; everything else, tracebacks too, goes to the log (standard error).
@@ -26,6 +28,7 @@ from storage.records import (
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_OUT_OF_MEMORY,
+    Policy,
     Task,
 )
 from storage.run_folder import RunFolder
@@ -52,7 +55,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return _run(RunFolder(Path(asked.run_dir)), asked.attempt, threads)
     with _only_json_on_stdout() as out:
         try:
-            found = _inspect(asked) if asked.verb == "inspect" else _reload(asked)
+            found = ANSWERS[asked.verb](asked)
         except UserError as error:
             found = {"error": {"kind": type(error).__name__, "message": str(error)}}
             print(json.dumps(found, ensure_ascii=False), file=out)
@@ -79,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     reload = verbs.add_parser("reload", help="score texts (JSON on standard input) again")
     reload.add_argument("run_dir")
     reload.add_argument("--adapter", help="folder of the saved model; the run's own if left out")
+    forgetting = verbs.add_parser("forgetting", help="check likelihoods and answers given as files")
+    forgetting.add_argument("--texts", help="JSON lines: base_nats, tuned_nats, bytes")
+    forgetting.add_argument("--suite", help="JSON lines: subtask, base_correct, tuned_correct")
+    support = verbs.add_parser("support", help="check answers against the texts they came from")
+    support.add_argument("file", help="JSON lines: answer, sources (id to text)")
     return parser
 
 
@@ -180,6 +188,40 @@ def _reload(asked: argparse.Namespace) -> dict[str, object]:
     folder = RunFolder(Path(asked.run_dir))
     adapter = Path(asked.adapter) if asked.adapter else folder.adapter
     return answer_reload(adapter, sys.stdin.read())
+
+
+# --- checks on files -----------------------------------------------------------------------------
+
+
+def _forgetting(asked: argparse.Namespace) -> dict[str, object]:
+    from trainer.checks import forgetting_tasks, forgetting_text
+    from trainer.evaluate.forgetting import kept, price_tag, text_ratio
+    from trainer.evaluate.loss_files import read_retention, read_text_losses
+
+    if not asked.texts and not asked.suite:
+        raise BadInput("Nothing to check: give --texts FILE, --suite FILE, or both.")
+    texts = read_text_losses(Path(asked.texts)) if asked.texts else None
+    suite = read_retention(Path(asked.suite)) if asked.suite else None
+    checks = [forgetting_text.check(texts, Policy())] if texts else []
+    checks += [forgetting_tasks.check(suite, Policy())] if suite else []
+    tag = price_tag(None, text_ratio(texts) if texts else None, kept(suite) if suite else None)
+    return {"checks": [check.model_dump(mode="json") for check in checks], "price_tag": tag}
+
+
+def _support(asked: argparse.Namespace) -> dict[str, object]:
+    from trainer.checks import lexical_support
+    from trainer.evaluate.loss_files import read_answers
+
+    found = lexical_support.check(read_answers(Path(asked.file)))
+    return {"checks": [found.model_dump(mode="json")]}
+
+
+ANSWERS = {
+    "inspect": _inspect,
+    "reload": _reload,
+    "forgetting": _forgetting,
+    "support": _support,
+}
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ from trainer.checks import (
     bias_groups,
     calibration,
     counterfactual,
+    forgetting_tasks,
+    forgetting_text,
+    lexical_support,
     membership,
     overfit_gap,
     overfit_upturn,
@@ -19,6 +22,7 @@ from trainer.checks import (
     underfit,
 )
 from trainer.checks.counterfactual import Counterfactual, Probe
+from trainer.checks.recipe import Recipe, recipe_of
 from trainer.data.dataset import Dataset
 from trainer.data.tokens import overlong
 from trainer.evaluate.calibration import fit_temperature
@@ -58,6 +62,9 @@ def run_checks(inputs: CheckInputs) -> Checked:
         *_bias(inputs),
         probe.check,
         _stereotypes(inputs),
+        forgetting_text.check(inputs.fitted.text_losses, inputs.spec.task.policy),
+        forgetting_tasks.check(inputs.fitted.retention, inputs.spec.task.policy),
+        lexical_support.check(inputs.fitted.answers),
         *_texts(inputs),
     )
     return Checked(checks, probe.examples)
@@ -67,10 +74,12 @@ def _overfitting(inputs: CheckInputs) -> tuple[Check, ...]:
     policy = inputs.spec.task.policy
     train = inputs.scored[Split.TRAIN].predictions
     validation = inputs.scored[Split.VALIDATION].predictions
+    fitted = inputs.fitted
+    recipe = recipe_of(fitted.training, fitted.steps, fitted.best_step)
     return (
-        overfit_gap.check(train, validation, policy.overfit_gap_limit),
-        _upturn(inputs.fitted, policy.upturn_limit),
-        underfit.check(train),
+        overfit_gap.check(train, validation, policy.overfit_gap_limit, recipe),
+        _upturn(fitted, policy.upturn_limit, recipe),
+        underfit.check(train, recipe),
         _membership(inputs, train, validation),
     )
 
@@ -133,11 +142,11 @@ def _texts(inputs: CheckInputs) -> tuple[Check, ...]:
     return (overlong(inputs.dataset.version.quality, limit),)
 
 
-def _upturn(fitted: Fitted, limit: float) -> Check:
+def _upturn(fitted: Fitted, limit: float, recipe: Recipe | None) -> Check:
     losses = fitted.validation_losses
     if losses is None or fitted.best_step is None:
         reason = "This method is fitted in one go: there is no validation curve that could turn up."
         return Check(id=overfit_upturn.ID, outcome=Outcome.NOT_RUN, limit=limit, reason=reason)
     return overfit_upturn.check(
-        losses.losses, losses.steps, losses.ids, fitted.best_step, limit, losses.correct
+        losses.losses, losses.steps, losses.ids, fitted.best_step, limit, losses.correct, recipe
     )

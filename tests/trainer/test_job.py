@@ -225,6 +225,7 @@ def test_every_check_of_a_run_is_there_and_says_why(task: Task, make_run: Maker)
     assert set(found) == {
         *("overfit_gap", "overfit_upturn", "underfit"),
         *("bias_groups", "bias_amplification", "bias_counterfactual", "stereotypes"),
+        *("forgetting_text", "forgetting_tasks", "lexical_support"),
         *("leakage_exact", "leakage_near", "membership", "calibration", "adapter_reload"),
     }
     assert found["overfit_upturn"].outcome is Outcome.NOT_RUN

@@ -13,6 +13,7 @@ Measured rate of warning at a true gap of 0 / 3 / 5 / 8 / 10 / 15 points, limit 
 import math
 
 from storage.records import Check, Outcome
+from trainer.checks.recipe import Recipe
 from trainer.evaluate.intervals import Z_ONE_SIDED
 from trainer.evaluate.predictions import Predictions
 
@@ -20,13 +21,16 @@ ID = "overfit_gap"
 MINIMUM_ROWS = 30
 
 
-def check(train: Predictions, validation: Predictions, limit: float) -> Check:
+def check(
+    train: Predictions, validation: Predictions, limit: float, recipe: Recipe | None = None
+) -> Check:
     """Hold the gap between train and validation accuracy against the limit.
 
     Args:
         train: Predictions on a sample of the training rows, best as large as validation.
         validation: Predictions on the validation rows.
         limit: The gap that is still fine, as a share (0.05 = 5 points).
+        recipe: What the run was trained with; None for methods that do not train in steps.
     """
     smaller = min(len(train), len(validation))
     if smaller < MINIMUM_ROWS:
@@ -48,6 +52,7 @@ def check(train: Predictions, validation: Predictions, limit: float) -> Check:
         n=len(validation),
         reason=_reason(train, validation, gap - margin, limit, above),
         advice="Fewer epochs, a lower rank or more training rows." if above else "",
+        relaunch=recipe.gentler() if above and recipe else "",
     )
 
 

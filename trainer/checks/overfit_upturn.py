@@ -3,6 +3,8 @@
 Measured: the mean over validation examples of D = loss at the deployed step − loss at the best
     step, where each half of the examples uses the best step of the *other* half. A step chosen and
     judged on the same examples looks too good: that fires on 13-15 % of healthy runs.
+    Where the deployed step is the best one, the same is asked of the last step, and only warns: the
+    weights are sound, the training was too long.
 Formula: halves by a hash of the example id; SE = sd(D)/√n. Warns if mean(D) − 1.645·SE > 0; fails
     if it exceeds limit · mean loss at the best step.
 Source: cross-fitting, Chernozhukov et al. 2018, "Double/debiased machine learning".
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from storage.records import Check, Outcome
+from trainer.checks.recipe import Recipe
 from trainer.evaluate.arrays import BoolArray, FloatArray, IntArray
 from trainer.evaluate.intervals import Z_ONE_SIDED
 
@@ -45,6 +48,7 @@ def check(
     deployed_step: int,
     limit: float,
     correct: BoolArray | None = None,
+    recipe: Recipe | None = None,
 ) -> Check:
     """Hold the rise of validation loss after its best step against the limit.
 
@@ -56,6 +60,7 @@ def check(
         limit: The rise that fails, as a share of the loss at the best step.
         correct: Shape (evaluations, n). Whether each example was answered rightly; tells a model
             that grew over-confident from one that grew worse.
+        recipe: What the run was trained with, for advice that can be followed.
 
     Returns:
         A check whose value is the cross-fitted mean rise and whose limit is the rise that fails,
@@ -72,7 +77,7 @@ def check(
     best = int(losses.mean(axis=1).argmin())
     deployed = int(np.flatnonzero(steps == deployed_step)[-1])
     if best == deployed:
-        return _at_its_best(losses, steps, best, limit)
+        return _at_its_best(losses, steps, example_ids, best, limit, recipe)
     rise = _cross_fitted_rise(losses, example_ids, deployed)
     sure = correct is not None and bool(correct[deployed].mean() >= correct[best].mean())
     where = f"validation loss was lowest at step {steps[best]} of {steps.max()}"
@@ -80,7 +85,10 @@ def check(
         f"Validation loss rose from {losses[best].mean():.4f} at step {steps[best]} to "
         f"{losses[deployed].mean():.4f} at the deployed step {deployed_step}"
     )
-    return _judged(rise, limit, losses.shape[1], measured, sure, where)
+    found = _judged(rise, limit, losses.shape[1], measured, sure, where)
+    if recipe and found.outcome is not Outcome.PASS:
+        return found.model_copy(update={"relaunch": recipe.shorter()})
+    return found
 
 
 def _refuse_wrong_shapes(
@@ -124,19 +132,52 @@ def _cross_fitted_rise(losses: FloatArray, example_ids: Sequence[str], deployed:
     return _Rise(float(rise.mean()), Z_ONE_SIDED * float(error), float(reference.mean()))
 
 
-def _at_its_best(losses: FloatArray, steps: IntArray, best: int, limit: float) -> Check:
-    return Check(
+def _at_its_best(
+    losses: FloatArray,
+    steps: IntArray,
+    example_ids: Sequence[str],
+    best: int,
+    limit: float,
+    recipe: Recipe | None,
+) -> Check:
+    """The kept weights are the best there were; whether training went on far past them."""
+    kept = (
+        f"The deployed weights are those with the lowest validation loss "
+        f"({losses[best].mean():.4f} on {losses.shape[1]} rows): best at step {steps[best]} of "
+        f"{steps.max()}."
+    )
+    passed = Check(
         id=ID,
         outcome=Outcome.PASS,
         value=0.0,
         limit=limit * float(losses[best].mean()),
         n=losses.shape[1],
-        reason=(
-            f"The deployed weights are those with the lowest validation loss "
-            f"({losses[best].mean():.4f} on {losses.shape[1]} rows): best at step {steps[best]} of "
-            f"{steps.max()}."
-        ),
+        reason=kept,
     )
+    if best == len(steps) - 1:
+        return passed
+    after = _cross_fitted_rise(losses, example_ids, len(steps) - 1)
+    if after.low <= limit * after.best_loss:
+        return passed
+    changes = {
+        "outcome": Outcome.WARN,
+        "value": after.mean,
+        "low": after.low,
+        "high": after.mean + after.margin,
+        "limit": limit * after.best_loss,
+        "reason": (
+            f"{kept} Training went on far past them: at the last step the loss is higher by "
+            f"{after.mean:.4f}, at least {after.low:.4f} with 95 % confidence; "
+            f"{limit * after.best_loss:.4f} ({limit:.0%}) is the limit. The model overfits when it "
+            "is trained this long."
+        ),
+        "advice": (
+            "Fewer epochs or a lower rank: validation loss was lowest at step "
+            f"{steps[best]} of {steps.max()}."
+        ),
+        "relaunch": recipe.shorter() if recipe else "",
+    }
+    return passed.model_copy(update=changes)
 
 
 def _judged(

@@ -13,6 +13,7 @@ Measured: a model that answers at random passes in at most 0.2 % of runs, one wi
 import numpy as np
 
 from storage.records import Check, Outcome
+from trainer.checks.recipe import Recipe
 from trainer.evaluate.intervals import Z_ONE_SIDED
 from trainer.evaluate.metrics import class_counts
 from trainer.evaluate.predictions import Predictions
@@ -23,11 +24,12 @@ MARGIN = 0.05
 """How far above a constant answer the model must be."""
 
 
-def check(train: Predictions) -> Check:
+def check(train: Predictions, recipe: Recipe | None = None) -> Check:
     """Hold balanced accuracy on train rows against that of a constant answer.
 
     Args:
         train: Predictions on a sample of the training rows.
+        recipe: What the run was trained with; None for methods that do not train in steps.
     """
     counts = class_counts(train.gold, train.predicted, len(train.labels))
     present = counts.gold > 0
@@ -59,4 +61,5 @@ def check(train: Predictions) -> Check:
         n=len(train),
         reason=reason,
         advice="" if learnt else "A higher learning rate, more epochs or a larger base model.",
+        relaunch=recipe.harder() if recipe and not learnt else "",
     )

@@ -9,6 +9,8 @@ from storage.errors import InternalError
 from storage.records import BaseIdentity, BaseRef, RunSpec
 from trainer.data.dataset import Dataset
 from trainer.evaluate.arrays import BoolArray, FloatArray, IntArray
+from trainer.evaluate.forgetting import Retention, TextLosses
+from trainer.evaluate.lexical import Answer
 from trainer.evaluate.sentence_pairs import SentencePairScores
 from trainer.progress import Progress
 from trainer.stopping import StopRequest
@@ -105,4 +107,7 @@ class Fitted:
     best_step: int | None = None
     resumed_from_step: int | None = None
     sentence_pairs: SentencePairScores | None = None
+    text_losses: TextLosses | None = None
+    retention: Retention | None = None
+    answers: tuple[Answer, ...] | None = None
     notes: tuple[str, ...] = field(default=())

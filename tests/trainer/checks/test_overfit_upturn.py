@@ -5,6 +5,7 @@ import pytest
 
 from storage.records import Outcome
 from trainer.checks import overfit_upturn
+from trainer.checks.recipe import Recipe
 
 STEPS = np.arange(1, 11) * 10
 
@@ -45,7 +46,7 @@ def test_a_clear_rise_is_failed_and_a_small_one_is_not():
 
 
 def test_weights_of_the_best_step_pass_and_it_is_named():
-    losses = _losses(np.random.default_rng(0), 200, rise=0.4)
+    losses = _losses(np.random.default_rng(0), 200, rise=0.02)
     best = int(STEPS[losses.mean(axis=1).argmin()])
     found = _check(losses, deployed=best)
     assert found.outcome is Outcome.PASS
@@ -102,3 +103,18 @@ def test_a_step_that_was_never_evaluated_is_our_mistake():
         _check(np.ones((10, 50)), deployed=7)
     with pytest.raises(ValueError, match="shape"):
         overfit_upturn.check(np.ones((10, 50)), STEPS, ["a"], 10, 0.05)
+
+
+def test_a_training_that_went_far_past_its_best_step_warns_with_keys_to_follow():
+    random = np.random.default_rng(0)
+    level = np.array([1.0, 0.6, 0.5, 0.7, 0.9, 1.1])
+    losses = level[:, None] * np.exp(random.normal(0, 0.3, (6, 300)))
+    ids = [f"e{row}" for row in range(300)]
+    steps = np.arange(10, 70, 10)
+    recipe = Recipe(epochs=12.0, rank=16, learning_rate=3e-3, best_share=0.5)
+    found = overfit_upturn.check(losses, steps, ids, 30, 0.05, recipe=recipe)
+    assert found.outcome is Outcome.WARN
+    assert "lowest at step 30 of 60" in found.advice
+    assert found.relaunch == "epochs=6"
+    healthy = overfit_upturn.check(losses[:3], steps[:3], ids, 30, 0.05, recipe=recipe)
+    assert (healthy.outcome, healthy.relaunch) == (Outcome.PASS, "")
