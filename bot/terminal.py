@@ -13,7 +13,7 @@ from bot.actions import Actions
 from bot.commands import VERBS as CHAT_VERBS
 from bot.commands import Verb
 from bot.hosts import locks
-from bot.hosts.projection_child import publish_now
+from bot.hosts.projection_child import ask_child, publish_now
 from bot.hosts.work import Worker
 from bot.paths import path_of
 from bot.replies import Reply, table
@@ -162,6 +162,22 @@ def demo(home: Home, *, leave: bool, as_json: bool) -> Reply:
     return play(home, sys.stderr if as_json else sys.stdout, leave=leave)
 
 
+def _recompute(actions: Actions, words: Sequence[str]) -> Reply:
+    """Compute everything again from the stored predictions and say how far it is off."""
+    found = ask_child(actions.home, "bot.hosts.recompute", *(["--task", words[0]] if words else []))
+    rows = [
+        (row["kind"], f"{row['numbers']:,}", f"{row['largest_difference']:.3g}", row["where"])
+        for row in found["kinds"]
+    ]
+    unreadable = [f"Cannot be read: {line}" for line in found["unreadable"]]
+    verdict = "All numbers are the same" if found["agrees"] else "The numbers are NOT the same"
+    text = "\n".join([f"{verdict}, computed again from the stored predictions.", *unreadable])
+    columns = ("kind", "numbers", "largest difference", "where")
+    return Reply(
+        text, table=table(columns, rows), data=found, exit_code=0 if found["agrees"] else 1
+    )
+
+
 def _policy(actions: Actions, words: Sequence[str]) -> Reply:
     """Explain a policy rule by rule."""
     if words[0] != "check":
@@ -178,6 +194,12 @@ VERBS = {
         "explain a policy, rule by rule, and its mistakes",
         _policy,
         range(2, 3),
+    ),
+    "recompute": LocalVerb(
+        "recompute [TASK]",
+        "compute every number again from the stored predictions and compare",
+        _recompute,
+        words=range(2),
     ),
     "demo": LocalVerb("demo [--exit]", "play the whole story in a local Slack"),
 }

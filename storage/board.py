@@ -120,6 +120,18 @@ def building(folder: Path, *, rebuild: bool = False) -> Iterator[Board]:
         raise
 
 
+@contextmanager
+def unpublished() -> Iterator[Board]:
+    """An empty board in memory, to compute aside; nothing of it is kept."""
+    connection = duckdb.connect(config={"threads": 1})
+    try:
+        for script in _scripts():
+            connection.execute(script)
+        yield Board(connection, fresh=True)
+    finally:
+        connection.close()
+
+
 def publish(folder: Path, summary: BoardSummary) -> Pointer:
     """Make the finished work file the newest publication, in one step, and drop old ones."""
     work = work_file(folder)

@@ -60,6 +60,18 @@ def predicted_rows(
     )
 
 
+def predicted_groups(folder: RunFolder) -> dict[str, tuple[str, ...]]:
+    """Sensitive column to the value of each test row, ordered as `predicted_rows`.
+
+    Raises:
+        CorruptFolder: They are not there.
+    """
+    found = _read(folder, "test").column("groups").to_pylist()
+    columns = dict.fromkeys(name for pairs in found for name, _ in pairs)
+    rows = [dict(pairs) for pairs in found]
+    return {name: tuple(row.get(name) or "" for row in rows) for name in columns}
+
+
 def _clusters(table: Any) -> tuple[str, ...]:
     found = table.column("cluster").to_pylist()
     return () if None in found else tuple(found)
@@ -72,7 +84,7 @@ def _read(folder: RunFolder, split: str) -> Any:  # pyarrow carries no types of 
     try:
         table = parquet.read_table(
             folder.evidence / PREDICTIONS,
-            columns=["example_id", "gold", "probabilities", "cluster"],
+            columns=["example_id", "gold", "probabilities", "cluster", "groups"],
             filters=[("split", "=", split)],
         )
     except (FileNotFoundError, pa.ArrowException) as error:

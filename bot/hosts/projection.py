@@ -14,23 +14,23 @@ import logging
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bot.hosts.board.checks import contamination
+from bot.hosts.board.checks import amplification, contamination
 from bot.hosts.board.differences import Load
 from bot.hosts.board.standings import Around, standings, unplaced
 from bot.settings import Settings, load_settings
-from storage.board import Board, building, is_sound, publish
+from storage.board import Board, building, is_sound, publish, unpublished
 from storage.errors import BadInput, CorruptFolder, InternalError
 from storage.fingerprints import fingerprint_rows
 from storage.home import Home
 from storage.ingest import ingest, is_behind, take_in_again
 from storage.judgements import BoardSummary, Waiver
 from storage.ledger import Ledger
-from storage.predictions import predicted_rows
+from storage.predictions import predicted_groups, predicted_rows
 from storage.published import Pointer, read_pointer, read_summary
 from storage.standings import Candidate, Placed, TaskBoard, summary_of, task_boards, write_board
 from storage.waivers import waivers
@@ -104,6 +104,14 @@ def _bring_up_to_date(board: Board, ledger: Ledger, home: Home, settings: Settin
     return summary_of(known.ledger_version, found)
 
 
+def place_again(home: Home, ledger: Ledger) -> list[Placed]:
+    """Everything judged from nothing, aside: what is published is neither read nor changed."""
+    settings = load_settings(home)
+    with unpublished() as board:
+        ingest(board, ledger, home)
+        return _place_all(board, home, _around(ledger, settings))
+
+
 def _around(ledger: Ledger, settings: Settings) -> Around:
     given: dict[str, list[Waiver]] = defaultdict(list)
     for waiver in waivers(ledger):
@@ -121,7 +129,11 @@ def _place_all(board: Board, home: Home, around: Around) -> list[Placed]:
         learnt = functools.cache(functools.partial(_fingerprints, home, LEARNT))
         limit = task.newest.policy.leakage_limit
         overlaps = contamination(task.candidates, tests, unknown, learnt, limit)
-        found.append(_place(board, task, load, replace(around, overlaps=overlaps)))
+        amplified = amplification(task, load, functools.partial(_groups, home))
+        more = {run_id: (check,) for run_id, check in overlaps.items()}
+        for run_id, check in amplified.items():
+            more[run_id] = (*more.get(run_id, ()), check)
+        found.append(_place(board, task, load, replace(around, more_checks=more)))
         load.cache_clear()  # one task's predictions at a time
     write_board(board, found)
     return found
@@ -164,6 +176,11 @@ def _fingerprints(home: Home, splits: tuple[str, ...], run_id: str) -> Fingerpri
     except (CorruptFolder, OSError):
         return None
     return Fingerprints(*found) if found else None
+
+
+def _groups(home: Home, candidate: Candidate) -> Mapping[str, Sequence[str]]:
+    """Sensitive column to the values of the test rows, in the order of the predictions."""
+    return predicted_groups(home.run(candidate.run_id))
 
 
 class Unreadable(InternalError):

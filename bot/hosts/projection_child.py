@@ -1,16 +1,17 @@
 """Starts the projection, which is always a process of its own: it loads what the bot must not."""
 
 import contextlib
+import json
 import logging
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from bot.settings import child_environment
-from storage.errors import InternalError
+from storage.errors import BadInput, InternalError
 from storage.home import Home
 from storage.published import read_pointer
 
@@ -47,6 +48,35 @@ def publish_now(home: Home, *, rebuild: bool = False) -> None:
             raise InternalError(took) from error
     if done.returncode != 0:
         raise InternalError(_failure(home, done.returncode))
+
+
+def ask_child(home: Home, module: str, *words: str) -> dict[str, Any]:
+    """What a module that loads what the bot must not prints: one JSON object.
+
+    Raises:
+        BadInput: It does not accept its words; the message is its own.
+        InternalError: It failed, or took too long.
+    """
+    asked = [sys.executable, "-P", "-m", module, "--home", str(home.path), *words]
+    try:
+        done = subprocess.run(
+            asked,
+            capture_output=True,
+            text=True,
+            env=child_environment(),
+            check=False,
+            timeout=LIMIT_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InternalError(f"{module} took longer than {LIMIT_S:.0f} s") from error
+    if done.returncode == BadInput.exit_code:
+        raise BadInput(done.stderr.strip().splitlines()[-1])
+    try:
+        found = json.loads(done.stdout)
+    except ValueError as error:
+        last = done.stderr.strip().splitlines()[-1:] or ["no output"]
+        raise InternalError(f"{module} failed (exit {done.returncode}): {last[0]}") from error
+    return dict(found)
 
 
 class ProjectionKeeper:

@@ -48,6 +48,7 @@ def calibration(predictions: Predictions, seed: int = 0) -> Calibration | None:
     """
     if len(predictions) < MINIMUM_ROWS:
         return None
+    predictions = predictions.in_own_order()
     confidence = predictions.probabilities.max(axis=1)
     plain = float(calibration_error(confidence, predictions.correct))
     generator = np.random.default_rng(seed)

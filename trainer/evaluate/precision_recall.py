@@ -63,7 +63,7 @@ def pr_auc(
     present = [k for k in asked if (predictions.gold == k).any()]
     if not present:
         return None
-    n = len(predictions)
+    n, predictions = len(predictions), predictions.in_own_order()
     generator = np.random.default_rng(seed)
     resamples = RESAMPLES if len(present) <= 10 else RESAMPLES_OF_MANY
     drawn = generator.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)

@@ -56,6 +56,10 @@ class Predictions:
         """Shape (n,). Whether the most probable class is the true one."""
         return np.asarray(self.predicted == self.gold, np.bool_)
 
+    def in_own_order(self) -> "Predictions":
+        """The same examples, ordered by what was said and true: no draw depends on their file."""
+        return self.take(np.lexsort((self.gold, *self.probabilities.T)))
+
     def take(self, rows: IntArray | BoolArray | Sequence[int]) -> "Predictions":
         """The examples at these places (indices or a mask), in that order."""
         chosen = np.arange(len(self))[np.asarray(rows)]

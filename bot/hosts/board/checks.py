@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from bot.hosts.board.comparable import primary
+from bot.hosts.board.comparable import not_comparable, primary
+from bot.hosts.board.differences import Load
 from storage.records import Check, Method, Outcome
 from storage.standings import Candidate, Comparison, TaskBoard
+from trainer.evaluate.amplification_against import amplification_against
 from trainer.evaluate.board_checks import beats_baseline, test_reuse, test_size, underpowered
 from trainer.evaluate.compare import PairedDifference
 from trainer.evaluate.contamination import Fingerprints, registered_overlap
@@ -61,6 +63,38 @@ def contamination(
         known = [part for part in parts if part is not None] if None not in parts else []
         found[candidate.run_id] = registered_overlap(known, tests, unknown, limit)
     return found
+
+
+def amplification(
+    task: TaskBoard, load: Load, groups: Callable[[Candidate], Mapping[str, Sequence[str]]]
+) -> dict[str, Check]:
+    """Whether tuning made a model lean more than its untuned base did.
+
+    The untuned base is the embedding run of the same base: the same weights, with nothing but a
+    linear head on them. Sealed scores are not asked.
+    """
+    if not task.task.sensitive or task.task.sealed:
+        return {}
+    alone = not_comparable(task)
+    able = [c for c in task.candidates if c.run_id not in alone]
+    limit = task.newest.policy.amplification_limit
+    found = {}
+    for candidate in able:
+        if not candidate.method.is_tuned:
+            continue
+        base = next((c for c in able if _is_untuned(c, candidate)), None)
+        found[candidate.run_id] = amplification_against(
+            load(candidate, "test"),
+            load(base, "test") if base else None,
+            groups(candidate),
+            limit,
+            f"embedding {base.run_id}" if base else "",
+        )
+    return found
+
+
+def _is_untuned(candidate: Candidate, tuned: Candidate) -> bool:
+    return candidate.method is Method.EMBEDDING and candidate.base == tuned.base
 
 
 def not_compared(task: TaskBoard, apart: Mapping[str, str]) -> dict[str, tuple[Check, ...]]:

@@ -30,11 +30,12 @@ from trainer.evaluate.targets import read_target
 class Around:
     """What standings depend on beside the task's runs.
 
-    `overlaps` holds the check of each run's training texts against every registered test set.
+    `more_checks` holds those that need more than the task's predictions: training texts against
+    every registered test set, groups of people against the base.
     """
 
     prices: PriceSettings = field(default_factory=PriceSettings)
-    overlaps: Mapping[str, Check] = field(default_factory=dict)
+    more_checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
     waivers: Mapping[str, Sequence[Waiver]] = field(default_factory=dict)
     today: date = field(default_factory=lambda: now().date())
 
@@ -75,9 +76,9 @@ def standings(board: Board, task: TaskBoard, load: Load, around: Around | None =
         )
         for c in able
     }
-    for run_id, overlap in around.overlaps.items():
+    for run_id, more in around.more_checks.items():
         if run_id in checks:
-            checks[run_id] += (overlap,)
+            checks[run_id] += more
     judged = _Judged(
         apart=comparable.of_old_version(task) | small | beyond | alone,
         checks=not_compared(task, alone) | checks,
