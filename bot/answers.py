@@ -312,7 +312,7 @@ def decided(result: reviews.Decided) -> Reply:
 
 def describe(spec: RunSpec) -> str:
     """`lora on minilm for tickets, seed 1`."""
-    base = f" on {spec.base.name}" if spec.base else ""
+    base = f" on {spec.base.name}" if spec.base else f" {spec.label}" if spec.label else ""
     asked = spec.training.model_dump(exclude_none=True)
     settings = "".join(f", {key} {value:g}" for key, value in asked.items())
     return f"{spec.method.value}{base} for {spec.task.name}, seed {spec.seed}{settings}"

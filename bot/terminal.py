@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version as installed_version
 
-from bot import answers, policies
+from bot import answers, exchange, policies
 from bot.actions import Actions
 from bot.commands import VERBS as CHAT_VERBS
 from bot.commands import Verb
@@ -189,6 +189,18 @@ VERBS = {
     "work": LocalVerb("work", "work on the queue where no bot runs", _work),
     "verify": LocalVerb("verify", "prove that no decision was altered", _verify),
     "rebuild": LocalVerb("rebuild", "make the board anew from ledger and run folders", _rebuild),
+    "import-predictions": LocalVerb(
+        "import-predictions task=NAME name=LABEL FILE",
+        "put an outside model's predictions on the board",
+        exchange.import_predictions,
+        words=range(1, 9),
+    ),
+    "export": LocalVerb(
+        "export TASK FILE", "write a board as CSV or Parquet", exchange.export, words=range(2, 3)
+    ),
+    "card": LocalVerb(
+        "card RUN FILE", "write a Hugging Face model card", exchange.card, words=range(2, 3)
+    ),
     "policy": LocalVerb(
         "policy check FILE",
         "explain a policy, rule by rule, and its mistakes",

@@ -28,6 +28,7 @@ from storage.board_rows import (
     TaskRow,
 )
 from storage.home import Home
+from storage.judgements import TaskNotes, Worth
 from storage.records import Check, Event, Metric
 
 T = TypeVar("T")
@@ -47,20 +48,26 @@ class Readings:
         return _kept(reader.tasks, self.snapshot)
 
     def board_rows(
-        self, task: str, primary: str, methods: tuple[str, ...], limit: int, offset: int
+        self, task: TaskRow, methods: tuple[str, ...], limit: int, offset: int
     ) -> list[BoardRow]:
         return _kept(
             reader.board_rows,
             self.snapshot,
-            task,
-            primary,
+            task.name,
+            task.primary_metric,
             methods=methods,
             limit=limit,
             offset=offset,
+            split=task.split,
         )
 
-    def board_span(self, task: str, primary: str, methods: tuple[str, ...] = ()) -> BoardSpan:
-        return _kept(reader.board_span, self.snapshot, task, primary, methods)
+    def board_span(self, task: TaskRow, methods: tuple[str, ...] = ()) -> BoardSpan:
+        return _kept(
+            reader.board_span, self.snapshot, task.name, task.primary_metric, methods, task.split
+        )
+
+    def verdict(self, task: str) -> tuple[Worth, TaskNotes] | None:
+        return _kept(reader.verdict, self.snapshot, task)
 
     def elsewhere(self, task: str) -> list[ElsewhereRow]:
         return _kept(reader.elsewhere, self.snapshot, task)

@@ -16,6 +16,7 @@ from storage.board_rows import (
     ReviewRow,
     Step,
 )
+from storage.judgements import Arm, Finding, Gate, SeedPool, TargetReading, Worth
 from storage.records import Check, Metric, Outcome
 
 
@@ -24,25 +25,125 @@ def board(rows: Sequence[BoardRow], span: BoardSpan, primary: str) -> str:
     second = "accuracy" if primary == "macro_f1" else "macro_f1"
     columns = ["Place", "Method", words.metric(primary).capitalize(), words.metric(second)]
     columns += [] if primary == "roc_auc" else ["ROC AUC"]
-    columns += ["Against the best baseline", "Flags", "Latency p95", "Training", "By"]
+    priced = any(row.cost_per_1000 is not None for row in rows)
+    columns += ["Against the best baseline", "Flags", "Policy", "Latency p95"]
+    columns += ["Cost"] if priced else []
+    columns += ["Training", "By"]
     columns[2] = words.metric(primary)
-    return table(columns, [_board_cells(row, span, primary, second) for row in rows], "tb-board")
+    cells = [_board_cells(row, span, primary, second, priced=priced) for row in rows]
+    return table(columns, cells, "tb-board")
 
 
-def _board_cells(row: BoardRow, span: BoardSpan, primary: str, second: str) -> list[str]:
+def _board_cells(
+    row: BoardRow, span: BoardSpan, primary: str, second: str, *, priced: bool
+) -> list[str]:
     auc = _number(row.roc_auc, row.roc_auc_low, row.roc_auc_high)
     return [
-        f'<span class="tb-place">{words.place(row.place_low, row.place_high)}</span>',
+        f'<span class="tb-place">{words.place(row.place_low, row.place_high)}</span>'
+        + _sub(f"group {row.tie_group}" if row.tie_group else ""),
         _method(row),
         _primary(row, span),
         _second(row, second),
         *([] if primary == "roc_auc" else [auc]),
         _difference(row),
         flags(row.flags, measured=row.value is not None),
+        gate(row.gate),
         _cell(words.milliseconds(row.latency_p95_ms)),
+        *([_cost(row)] if priced else []),
         _cell(words.duration(row.train_seconds)),
         f"{text(row.requested_by)}{_age(row.finished_at)}",
     ]
+
+
+def gate(found: Gate | None) -> str:
+    """What the policy says: icon, word and counts."""
+    if found is None:
+        return _sub("not judged")
+    kind = {"eligible": Outcome.PASS, "needs_review": Outcome.WARN, "blocked": Outcome.FAIL}
+    blocking = "; ".join(f.id for f in found.findings if f.effect in {"block", "warn"})
+    return outcome(kind[found.status], words.GATES[found.status], blocking) + _sub(found.counts)
+
+
+def _cost(row: BoardRow) -> str:
+    answers = _cell(words.cost(row.cost_per_1000)) + _sub("per 1,000 answers")
+    return answers + _sub(f"{words.cost(row.cost_run)} to train")
+
+
+def targets(found: Sequence[TargetReading]) -> str:
+    """Each target with what was measured; colour, icon and word say the same."""
+    cells = [
+        [
+            outcome(TARGET_OUTCOMES[reading.colour], reading.colour.replace("_", " ")),
+            f'<span class="tb-strong">{text(words.metric(reading.metric))}</span>',
+            _number(reading.value, reading.low, reading.high),
+            _cell(f"{reading.green:g}"),
+            _cell(f"{reading.red:g}"),
+            text(reading.reason),
+        ]
+        for reading in found
+    ]
+    return table(["Target", "Metric", "Measured", "Green", "Red", "Why"], cells)
+
+
+TARGET_OUTCOMES = {
+    "green": Outcome.PASS,
+    "amber": Outcome.WARN,
+    "red": Outcome.FAIL,
+    "not_measured": Outcome.NOT_RUN,
+}
+
+
+def findings(found: Gate) -> str:
+    """What the policy's rules make of the evidence, what blocks first; passes are only counted."""
+    order = ["block", "waived", "warn", "shown"]
+    rows = sorted(
+        (f for f in found.findings if f.effect != "pass"), key=lambda f: order.index(f.effect)
+    )
+    cells = [
+        [
+            text(words.EFFECTS[finding.effect]),
+            f'<span class="tb-strong">{text(words.check(finding.id))}</span>',
+            outcome(finding.outcome),
+            f"{text(finding.reason)}{_sub(_waiver(finding))}",
+        ]
+        for finding in rows
+    ]
+    return table(["Effect", "Rule", "Outcome", "Why"], cells)
+
+
+def _waiver(finding: Finding) -> str:
+    if finding.waiver is None:
+        return ""
+    waiver = finding.waiver
+    return f"Waived by {waiver.person} until {waiver.until}: {waiver.reason}"
+
+
+def arms(worth: Worth, primary: str) -> str:
+    """The decision table: every way of doing a task, cheapest first."""
+    cells = [
+        [
+            f"{link(run_address(arm.run_id), words.method(arm.method.value, arm.base))}"
+            f"{_sub('kept' if arm.run_id == worth.recommended else '')}",
+            _number(arm.primary.value, arm.primary.low, arm.primary.high),
+            _arm_difference(arm),
+            _cell(words.cost(arm.cost)),
+            _cell(words.cost(arm.cost_per_1000)),
+            _cell(words.milliseconds(arm.latency_p95_ms)),
+        ]
+        for arm in worth.arms
+    ]
+    columns = ["Way", words.metric(primary), "Against the one kept", "Cost in all"]
+    return table([*columns, "Per 1,000 answers", "Latency p95"], cells)
+
+
+def _arm_difference(arm: Arm) -> str:
+    if arm.difference is None:
+        return _sub("–")
+    found = arm.difference
+    return (
+        f'<span class="tb-num">{words.points(found.value)}</span> {text(arm.words)}'
+        f"{_sub(words.points_interval(found.low, found.high))}"
+    )
 
 
 def _cell(value: str) -> str:
@@ -62,11 +163,23 @@ def _method(row: BoardRow) -> str:
     status = row.state if row.state == "failed" else row.status
     pills = [pill(words.status(status), status)]
     pills += [pill("provisional", "provisional")] if row.provisional else []
-    notes = [*row.provisional, row.unranked_because, *row.notes]
+    pills += [pill("sealed", "provisional")] if row.sealed else []
+    notes = [*row.provisional, row.unranked_because, *row.notes, _pool(row.seeds)]
+    reached = [r for r in row.targets if r.colour != "green"]
+    notes += [f"target {words.metric(r.metric)}: {r.colour.replace('_', ' ')}" for r in reached]
     engine = f"{row.engine}, " if row.engine and row.method == "lora" else ""
     return (
         f"{link(run_address(row.run_id), words.method(row.method, row.base))}<br>{' '.join(pills)}"
         f"{_sub(f'{engine}seed {row.seed}')}{''.join(_sub(note) for note in notes if note)}"
+    )
+
+
+def _pool(seeds: SeedPool | None) -> str:
+    if seeds is None:
+        return ""
+    return (
+        f"{len(seeds.seeds)} seeds pooled: {words.number(seeds.mean)} "
+        f"({words.interval(seeds.low, seeds.high)}), deviation {words.number(seeds.sd)}"
     )
 
 
@@ -158,11 +271,18 @@ def checks(found: Iterable[Check]) -> str:
             _measured(check),
             _cell("–" if check.limit is None else f"{check.limit:.4g}"),
             _cell(f"{check.n:,}" if check.n else "–"),
-            f"{text(check.reason)}{_sub(check.advice)}",
+            f"{text(check.reason)}{_sub(check.advice)}{_relaunch(check)}",
         ]
         for check in found
     ]
     return table(["Outcome", "Check", "Measured", "Limit", "n", "What was found"], cells)
+
+
+def _relaunch(check: Check) -> str:
+    """The keys of a run that follows the advice, to copy."""
+    if not check.relaunch:
+        return ""
+    return f'<code class="tb-mono">/tune run … {text(check.relaunch)}</code>'
 
 
 def _measured(check: Check) -> str:

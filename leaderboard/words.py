@@ -22,6 +22,14 @@ METRICS = {
     "trainable_parameters": "trainable parameters",
     "peak_memory_mb": "peak memory",
     "adapter_mb": "adapter size",
+    "pr_auc": "PR AUC",
+    "ece": "calibration error",
+    "ece_scaled": "calibration error, scaled",
+    "log_loss_scaled": "log loss, scaled",
+    "latency_mean_ms": "latency mean",
+    "cost_run": "cost of the run",
+    "cost_per_1000": "cost per 1,000 answers",
+    "unparsable_rate": "no usable answer",
 }
 
 CHECKS = {
@@ -38,13 +46,28 @@ CHECKS = {
     "adapter_reload": "reload",
     "test_size": "test size",
     "overlong": "cut texts",
+    "leakage_near": "near copies",
+    "leakage_registered": "leakage: other tests",
+    "membership": "memorisation",
+    "calibration": "calibration",
+    "seed_variance": "luck of the seed",
+    "underpowered": "test set too small to tell",
+    "test_reuse": "test asked often",
+    "forgetting_text": "forgetting: text",
+    "forgetting_tasks": "forgetting: tasks",
+    "lexical_support": "lexical support",
 }
+
+GATES = {"eligible": "eligible", "needs_review": "needs review", "blocked": "blocked"}
+
+EFFECTS = {"block": "blocks", "warn": "warns", "waived": "waived", "shown": "shown"}
 
 METHODS = {
     "majority": "Majority class",
     "tfidf": "tf-idf + logistic regression",
     "embedding": "Embedding + logistic regression",
     "lora": "LoRA fine-tune",
+    "external": "Outside model",
 }
 
 STATUS = {
@@ -80,7 +103,7 @@ def check(identity: str) -> str:
 def method(name: str, base: str) -> str:
     """`LoRA fine-tune of minilm`."""
     known = METHODS.get(name, name)
-    join = " of " if name == "lora" else " on "
+    join = {"lora": " of ", "external": " "}.get(name, " on ")
     return f"{known}{join}{base}" if base else known
 
 
@@ -155,6 +178,13 @@ def milliseconds(value: float | None) -> str:
     return f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
 
 
+def cost(value: float | None) -> str:
+    """In the currency of the prices."""
+    if value is None:
+        return MISSING
+    return f"{value:,.2f}" if value >= 1 else f"{value:.4f}"
+
+
 def amount(name: str, value: float | None) -> str:
     """A number that belongs to no split, with its unit from its name."""
     if value is None:
@@ -163,6 +193,8 @@ def amount(name: str, value: float | None) -> str:
         return milliseconds(value)
     if name.endswith("_seconds"):
         return duration(value)
+    if name.startswith("cost_"):
+        return cost(value)
     if name.endswith("_mb"):
         return f"{value:,.1f} MB"
     return f"{value:,.0f}" if value == int(value) else f"{value:,.3f}"

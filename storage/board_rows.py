@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from storage.judgements import Gate, SeedPool, TargetReading
 from storage.records import EvidenceSummary, Outcome, RunSpec, Task
@@ -32,6 +33,11 @@ class TaskRow:
     active: int
     queued: int
     in_review: int
+
+    @property
+    def split(self) -> Literal["test", "validation"]:
+        """Where the runs are compared: on validation while the test set is sealed."""
+        return "validation" if self.task.sealed else "test"
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,7 @@ def _run_row(row: Row) -> Row:
     spec = RunSpec.model_validate_json(row["spec"])
     kept = ("id", "task", "task_version", "method", "spec", "state", "reason", "requested_by")
     return {name: row[name] for name in (*kept, "origin", "attempt")} | {
-        "base": spec.base.name if spec.base else "",
+        "base": spec.base.name if spec.base else spec.label,
         "seed": spec.seed,
         "family": digest_of(spec.model_dump(mode="json", exclude={"seed"})),
         "created_at": _time(row["created_at"]),

@@ -21,6 +21,8 @@ class PredictedRows:
         ids: Shape (n,).
         gold: Shape (n,). Places in the run's labels.
         probabilities: Shape (n, labels).
+        answers: Shape (n,), or None. Of a model without probabilities: places in the labels, −1
+            where there was no usable answer; `probabilities` are then 0.
         clusters: Shape (n,), or empty where the task names no cluster column.
         digest: Of ids and true labels: equal digests mean the same rows.
     """
@@ -30,6 +32,7 @@ class PredictedRows:
     probabilities: "NDArray[np.float64]"
     digest: str
     clusters: tuple[str, ...] = ()
+    answers: "NDArray[np.int64] | None" = None
 
 
 def predicted_rows(
@@ -47,15 +50,22 @@ def predicted_rows(
     places = {label: place for place, label in enumerate(labels)}
     if not names or not set(names) <= places.keys():
         raise CorruptFolder(f"{folder.run_id}: its predictions do not fit its labels")
-    flat = table.column("probabilities").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    given = table.column("probabilities").combine_chunks()
+    ids = tuple(table.column("example_id").to_pylist())
+    gold = np.array([places[name] for name in names], np.int64)
+    digest = digest_of([list(ids), names])
+    if given.null_count == len(names):
+        said = [places.get(name, -1) for name in table.column("predicted").to_pylist()]
+        nothing, answers = np.zeros((len(names), len(labels))), np.array(said, np.int64)
+        return PredictedRows(ids, gold, nothing, digest, _clusters(table), answers)
+    flat = given.flatten().to_numpy(zero_copy_only=False)
     if len(flat) != len(names) * len(labels) or not np.isfinite(flat).all():
         raise CorruptFolder(f"{folder.run_id}: its predictions lack probabilities")
-    ids = tuple(table.column("example_id").to_pylist())
     return PredictedRows(
         ids=ids,
-        gold=np.array([places[name] for name in names], np.int64),
+        gold=gold,
         probabilities=np.asarray(flat, np.float64).reshape(len(names), len(labels)),
-        digest=digest_of([list(ids), names]),
+        digest=digest,
         clusters=_clusters(table),
     )
 
@@ -84,7 +94,7 @@ def _read(folder: RunFolder, split: str) -> Any:  # pyarrow carries no types of 
     try:
         table = parquet.read_table(
             folder.evidence / PREDICTIONS,
-            columns=["example_id", "gold", "probabilities", "cluster", "groups"],
+            columns=["example_id", "gold", "predicted", "probabilities", "cluster", "groups"],
             filters=[("split", "=", split)],
         )
     except (FileNotFoundError, pa.ArrowException) as error:

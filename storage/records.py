@@ -387,6 +387,7 @@ class RunSpec(Record):
     seed: int = Field(default=1, ge=0, lt=2**31)
     training: Training = Training()
     dataset_digest: str | None = None
+    label: str = Field(default="", max_length=80)
 
     @model_validator(mode="after")
     def _base_where_needed(self) -> Self:

@@ -20,8 +20,8 @@ from storage.records import Check, Method, Metric, Record, RunSpec, RunState, Ta
 
 _HEADLINE = ("accuracy", "macro_f1", "weighted_f1", "mcc", "roc_auc", "log_loss", "brier", "ece")
 
-BOARD_METRICS = ("cost_run", "cost_per_1000")
-"""Numbers that the board adds to a run's own, because they depend on prices."""
+FIRST_BOARD_METRIC = 10_000
+"""Numbers that the board adds to a run's own, costs from prices, have places from here on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +175,9 @@ def _metrics(board: Board) -> Mapping[str, Sequence[Metric]]:
     rows = board.rows(
         "select run_id, name, split, value, low, high, n, how, missing_because from metrics"
         " where group_name = '' and (split = 'run' or (split in ('test', 'validation')"
-        " and name in (select unnest($names)))) and name not in (select unnest($added))"
-        " order by run_id, place",
+        " and name in (select unnest($names)))) and place < $first order by run_id, place",
         names=list(_HEADLINE),
-        added=list(BOARD_METRICS),
+        first=FIRST_BOARD_METRIC,
     )
     found: dict[str, list[Metric]] = defaultdict(list)
     for row in rows:
@@ -274,7 +273,7 @@ def write_board(board: Board, tasks: Sequence[Placed]) -> None:
     """Put what was judged in place of what was there before."""
     board.clear("standings", "differences", "verdicts")
     board.rows("delete from checks where origin = 'board'")
-    board.rows("delete from metrics where name in (select unnest($a))", a=list(BOARD_METRICS))
+    board.rows("delete from metrics where place >= $first", first=FIRST_BOARD_METRIC)
     orders: dict[str, int] = defaultdict(int)
     rows = []
     for placed in tasks:
@@ -350,4 +349,4 @@ def _check_rows(placed: Placed) -> Iterator[dict[str, Any]]:
 def _cost_rows(placed: Placed) -> Iterator[dict[str, Any]]:
     for run_id, metrics in sorted(placed.metrics.items()):
         for place, metric in enumerate(metrics):
-            yield metric_row(run_id, 10_000 + place, metric)
+            yield metric_row(run_id, FIRST_BOARD_METRIC + place, metric)

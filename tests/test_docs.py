@@ -18,7 +18,7 @@ IDS = [page.name for page in PAGES]
 
 def _verbs_in(text: str) -> set[str]:
     """Verbs that the text writes after `tuneboard` or `/tune`."""
-    return set(re.findall(r"(?:/tune|tuneboard(?: --home \S+)?) ([a-z]+)\b", text))
+    return set(re.findall(r"(?:/tune|tuneboard(?: --home \S+)?) ([a-z][a-z-]*)\b", text))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)

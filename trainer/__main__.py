@@ -4,6 +4,7 @@
     tuneboard-train inspect TASK.json [--base PATH]     prints a DatasetVersion; `-` is stdin
     tuneboard-train reload RUN_DIR [--adapter PATH]     scores texts with a saved model
     tuneboard-train forgetting [--texts F] [--suite F]  checks what a language model forgot
+    tuneboard-train import RUN_DIR FILE                 evidence of predictions made elsewhere
     tuneboard-train support FILE                        checks answers against their sources
 
 Exit codes: 0 done, 1 failed, 2 bad input, 3 refused, 4 out of memory, 143 cancelled. What is
@@ -85,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     forgetting = verbs.add_parser("forgetting", help="check likelihoods and answers given as files")
     forgetting.add_argument("--texts", help="JSON lines: base_nats, tuned_nats, bytes")
     forgetting.add_argument("--suite", help="JSON lines: subtask, base_correct, tuned_correct")
+    imported = verbs.add_parser("import", help="make evidence of predictions from elsewhere")
+    imported.add_argument("run_dir")
+    imported.add_argument("file", help="JSON lines or Parquet")
     support = verbs.add_parser("support", help="check answers against the texts they came from")
     support.add_argument("file", help="JSON lines: answer, sources (id to text)")
     return parser
@@ -216,7 +220,17 @@ def _support(asked: argparse.Namespace) -> dict[str, object]:
     return {"checks": [found.model_dump(mode="json")]}
 
 
+def _import(asked: argparse.Namespace) -> dict[str, object]:
+    """What was given with the predictions stands on standard input as JSON."""
+    from trainer.importing import Given, import_run
+
+    given = json.load(sys.stdin)
+    import_run(RunFolder(Path(asked.run_dir)), Path(asked.file), Given(**given))
+    return {"run": Path(asked.run_dir).name}
+
+
 ANSWERS = {
+    "import": _import,
     "inspect": _inspect,
     "reload": _reload,
     "forgetting": _forgetting,

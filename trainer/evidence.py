@@ -83,13 +83,15 @@ def _prediction_columns(evidence: Evidence) -> dict[str, list[object]]:
             "row": [row.row for row in scored.rows],
             "text": [row.text[:TEXT_LIMIT] for row in scored.rows],
             "gold": [row.label for row in scored.rows],
-            "predicted": [found.labels[place] for place in found.predicted],
+            "predicted": [found.labels[p] if p >= 0 else None for p in found.predicted],
             "probabilities": found.probabilities.tolist(),
             "loss": (-np.log(np.maximum(chosen, np.finfo(float).tiny))).tolist(),
             "latency_ms": timed + [None] * (len(found) - len(timed)),
             "groups": [list(zip(sensitive, row.groups, strict=True)) for row in scored.rows],
             "cluster": list(found.clusters) or [None] * len(found),
         }
+        if found.answers is not None:
+            part |= {name: [None] * len(found) for name in ("probabilities", "loss")}
         for name, values in part.items():
             columns.setdefault(name, []).extend(values)
     return columns

@@ -198,7 +198,9 @@ def _predictions(home: Home, candidate: Candidate, split: str) -> Predictions:
         raise Unreadable(candidate.run_id) from error
     if split == "test" and rows.digest != candidate.rows_digest:
         raise Unreadable(candidate.run_id)
-    return Predictions(candidate.labels, rows.gold, rows.probabilities, rows.ids, rows.clusters)
+    return Predictions(
+        candidate.labels, rows.gold, rows.probabilities, rows.ids, rows.clusters, rows.answers
+    )
 
 
 @contextmanager

@@ -92,7 +92,9 @@ def _measured(home: Home, run_id: str) -> Iterator[Metric]:
     positive = task.positive if len(labels) == 2 else None
     for split in Split:
         rows = predicted_rows(folder, labels, split.value)
-        predictions = Predictions(labels, rows.gold, rows.probabilities, rows.ids, rows.clusters)
+        predictions = Predictions(
+            labels, rows.gold, rows.probabilities, rows.ids, rows.clusters, rows.answers
+        )
         yield from measure(predictions, split.value, positive)
 
 

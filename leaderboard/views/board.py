@@ -6,6 +6,7 @@ from leaderboard import markup, tables, words
 from leaderboard.readings import Readings
 from leaderboard.views.opening import with_board
 from storage.board_rows import BoardSpan, TaskRow
+from storage.judgements import TaskNotes, Worth
 
 PAGE_ROWS = 50
 
@@ -22,8 +23,11 @@ def _draw(board: Readings) -> None:
         st.markdown("Register one: `tuneboard task add FILE`, or `/tune task add FILE` in Slack.")
         return
     task = _choose(tasks)
-    span = board.board_span(task.name, task.primary_metric)
+    span = board.board_span(task)
     _header(board, task, span)
+    judged = board.verdict(task.name)
+    if judged:
+        _verdict(*judged)
     if not span.runs:
         st.info(
             f"No run of {task.name} has ended. Start one: "
@@ -32,6 +36,8 @@ def _draw(board: Readings) -> None:
         )
     else:
         _rows(board, task, span)
+    if judged and judged[0].arms:
+        _arms(judged[0], task)
     _elsewhere(board, task)
 
 
@@ -67,13 +73,45 @@ def _header(board: Readings, task: TaskRow, span: BoardSpan) -> None:
     st.title(task.name)
     lead = (
         f"version {task.version} · ranked by {words.metric(task.primary_metric)} on "
-        f"{words.plural(task.test_rows, 'test row')} · {words.plural(task.labels, 'label')}"
+        f"{_ranked_on(task)} · {words.plural(task.labels, 'label')}"
         f"{f' · owner {task.owner}' if task.owner else ''} · "
         f"updated {words.ago(board.publication().published_at)}"
     )
     st.html(f'<p class="tb-lead">{markup.text(lead)}</p>')
     if span.ranked:
         st.markdown(_sentence(span))
+
+
+def _ranked_on(task: TaskRow) -> str:
+    if task.task.sealed:
+        return f"validation ({words.plural(task.test_rows, 'test row')} sealed)"
+    return words.plural(task.test_rows, "test row")
+
+
+def _verdict(worth: Worth, notes: TaskNotes) -> None:
+    """Whether fine-tuning was worth it, and what holds for the whole board."""
+    icon = {
+        "worth_it": ":material/check_circle:",
+        "tie": ":material/balance:",
+        "worse": ":material/trending_down:",
+        "not_compared": ":material/help:",
+    }[worth.verdict]
+    missing = ", ".join(words.METHODS.get(name, name.replace("_", "-")) for name in worth.missing)
+    sentence = f"{worth.sentence} Not compared: {missing}." if missing else worth.sentence
+    show = st.success if worth.verdict == "worth_it" else st.info
+    show(words.plain(sentence), icon=icon)
+    for note in notes.sentences:
+        st.caption(words.plain(note))
+
+
+def _arms(worth: Worth, task: TaskRow) -> None:
+    """The decision table: what each way of doing the task costs and gains."""
+    st.subheader("Was fine-tuning worth it?")
+    st.html(tables.arms(worth, task.primary_metric))
+    st.caption(
+        "One run stands for each way, the best on validation; cheapest first. The cheapest is kept "
+        "unless a dearer one is surely better, allowing for all of them, and by enough to matter."
+    )
 
 
 def _sentence(span: BoardSpan) -> str:
@@ -90,10 +128,8 @@ def _sentence(span: BoardSpan) -> str:
 
 def _rows(board: Readings, task: TaskRow, span: BoardSpan) -> None:
     methods = _methods()
-    page = _page(board.board_span(task.name, task.primary_metric, methods).chosen)
-    rows = board.board_rows(
-        task.name, task.primary_metric, methods, PAGE_ROWS, PAGE_ROWS * (page - 1)
-    )
+    page = _page(board.board_span(task, methods).chosen)
+    rows = board.board_rows(task, methods, PAGE_ROWS, PAGE_ROWS * (page - 1))
     if rows:
         st.html(tables.board(rows, span, task.primary_metric))
     else:
@@ -101,7 +137,8 @@ def _rows(board: Readings, task: TaskRow, span: BoardSpan) -> None:
     st.caption(
         "Dots are measured values, bars 95 % intervals on a common scale. Differences are paired, "
         "on the same test rows. Places hold all runs against one another at once, so they ask for "
-        "more than the one comparison with the baseline. Runs whose checks failed are kept; hover "
+        "more than the one comparison with the baseline. Inside a group, whose runs cannot be told "
+        "apart, the cheapest comes first. Runs whose checks failed are kept; hover "
         "a flag for its value, its limit and the reason, or open the run."
     )
 

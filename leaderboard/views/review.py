@@ -73,6 +73,9 @@ def _evidence(board: Readings, run: RunPage) -> None:
     st.html(markup.figures(figures))
     for note in run.provisional:
         st.caption(f"Provisional: {words.plain(note)}.")
+    if run.gate:
+        st.subheader(f"Policy: {words.GATES[run.gate.status]} ({words.plain(run.gate.counts)})")
+        st.html(tables.findings(run.gate))
     st.subheader("Checks")
     st.html(tables.checks(board.run_checks(run.run_id)))
 

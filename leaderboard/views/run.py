@@ -102,19 +102,29 @@ def _evidence(board: Readings, run: RunPage, summary: EvidenceSummary) -> None:
     st.html(markup.figures(_figures(run, metrics)))
     for note in run.provisional:
         st.caption(f"Provisional: {words.plain(note)}.")
+    if run.targets:
+        st.subheader("Targets")
+        st.html(tables.targets(run.targets))
+    if run.gate:
+        st.subheader(f"Policy: {words.GATES[run.gate.status]} ({words.plain(run.gate.counts)})")
+        st.html(tables.findings(run.gate))
     st.subheader("Checks")
     st.html(tables.checks(board.run_checks(run.run_id)))
     left, right = st.columns(2, gap="large")
     with left:
         _curves(board, run, summary)
     with right:
-        _confusion(board, run, summary)
+        if run.sealed:
+            st.info("The test set is sealed until this run is put up for review.")
+        else:
+            _confusion(board, run, summary)
     st.subheader("By label")
     st.html(tables.classes(metrics))
     if by_group := tables.groups(metrics):
         st.subheader("By group")
         st.html(by_group)
-    _mistakes(board, run)
+    if not run.sealed:
+        _mistakes(board, run)
     st.subheader("All numbers on test")
     st.html(tables.metrics(metrics))
     _origin(run, summary, metrics)

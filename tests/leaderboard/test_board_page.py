@@ -57,7 +57,7 @@ def test_runs_without_a_result_are_listed(draw: Draw) -> None:
 def test_methods_can_be_chosen(draw: Draw) -> None:
     test = draw("board", task="tickets")
     test.button_group[0].set_value(["tfidf"]).run()
-    board = html(test).split("Without a result")[0]
+    board = html(test).split("Against the one kept")[0]
     assert "tf-idf + logistic regression" in board
     assert "Embedding + logistic regression" not in board
 

@@ -2,7 +2,7 @@
 
 Measured: the expected calibration error over 15 bins on test, against what a perfectly calibrated
     model with the same probabilities shows by chance (500 simulated draws).
-Formula: warns if the error is above the 95th percentile of chance *and*, chance taken off, above
+Formula: warns if the error is above the 99th percentile of chance *and*, chance taken off, above
     0.02: at many rows a harmless error would be sure, too. Below 1,000 rows it is mostly chance and
     nothing is said.
 Source: Naeini et al. 2015, "Obtaining well calibrated probabilities using Bayesian binning"; the
@@ -45,7 +45,7 @@ def check(test: Predictions, temperature: float | None) -> Check:
         reason=(
             f"The expected calibration error is {found.plain:.4f} on {len(test)} rows; a perfectly "
             f"calibrated model shows {found.by_chance:.4f} by chance and less than "
-            f"{found.chance_limit:.4f} in 19 of 20 cases. Chance taken off it is "
+            f"{found.chance_limit:.4f} in 99 of 100 cases. Chance taken off it is "
             f"{found.value:.4f}; more than {MARGIN:.2f} warns."
         ),
         advice=advice,

@@ -28,7 +28,7 @@ class Calibration:
     Attributes:
         plain: Σ_b (n_b/n)|accuracy_b − confidence_b| over 15 bins of equal width.
         by_chance: What a perfectly calibrated model with these probabilities shows on average.
-        chance_limit: The 95th percentile of that.
+        chance_limit: The 99th percentile of that.
         value: plain − by_chance, at least 0.
         interval: Of the value, by resampling examples.
     """
@@ -63,7 +63,7 @@ def calibration(predictions: Predictions, seed: int = 0) -> Calibration | None:
         f"calibrated model shows; standard error of {DRAWS} resamples"
     )
     found = Interval(max(plain - float(chance.mean()) - half, 0.0), min(value + half, 1.0), how)
-    return Calibration(plain, float(chance.mean()), float(np.quantile(chance, 0.95)), value, found)
+    return Calibration(plain, float(chance.mean()), float(np.quantile(chance, 0.99)), value, found)
 
 
 def calibration_error(confidence: FloatArray, correct: BoolArray) -> FloatArray:

@@ -60,17 +60,36 @@ def measure(
     if not len(predictions):
         return _nothing_measured(predictions, split)
     counts = _counts(predictions)
+    probable = (
+        _without_probabilities(predictions, split)
+        if predictions.answers is not None
+        else (
+            _roc_auc(predictions, split, positive),
+            _pr_auc(predictions, split, positive, seed),
+            *_losses(predictions, split),
+            _ece(predictions, split),
+        )
+    )
     found = (
         _accuracy(predictions, split),
         *_resampled(predictions, counts, split, seed),
-        _roc_auc(predictions, split, positive),
-        _pr_auc(predictions, split, positive, seed),
-        *_losses(predictions, split),
-        _ece(predictions, split),
+        *probable,
         *_per_label(predictions, counts, split),
     )
     few = len(set(predictions.clusters))
     return tuple(_without_interval(m, few) for m in found) if 0 < few < MINIMUM_CLUSTERS else found
+
+
+def _without_probabilities(predictions: Predictions, split: SplitName) -> tuple[Metric, ...]:
+    """What cannot be measured from answers alone, and how many were of no use."""
+    n, reason = len(predictions), "only answers were given, no probabilities"
+    missing = (
+        Metric(name=name, split=split, value=None, n=n, missing_because=reason)
+        for name in ("roc_auc", "pr_auc", "log_loss", "brier", "ece")
+    )
+    useless = int((predictions.predicted < 0).sum())
+    rate = _metric("unparsable_rate", split, useless / n, n, wilson(useless, n))
+    return (*missing, rate)
 
 
 def _without_interval(metric: Metric, clusters: int) -> Metric:

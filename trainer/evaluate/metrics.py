@@ -63,9 +63,14 @@ def confusion_matrix(gold: IntArray, predicted: IntArray, classes: int) -> IntAr
 
 
 def class_counts(gold: IntArray, predicted: IntArray, classes: int) -> ClassCounts:
-    """The margins and the diagonal of the confusion matrix, each of shape (K,)."""
-    matrix = confusion_matrix(gold, predicted, classes).astype(np.float64)
-    return ClassCounts(np.diag(matrix).copy(), matrix.sum(axis=1), matrix.sum(axis=0))
+    """The margins and the diagonal of the confusion matrix, each of shape (K,).
+
+    A predicted class of −1 is no usable answer: it is wrong, and counts as no class answered.
+    """
+    known = predicted >= 0
+    matrix = confusion_matrix(gold[known], predicted[known], classes).astype(np.float64)
+    truth = np.bincount(gold, minlength=classes).astype(np.float64)
+    return ClassCounts(np.diag(matrix).copy(), truth, matrix.sum(axis=0))
 
 
 def accuracy(counts: ClassCounts) -> FloatArray:

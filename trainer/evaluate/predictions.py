@@ -22,6 +22,8 @@ class Predictions:
         ids: Shape (n,) or empty. Names the examples, so that two models can be paired.
         clusters: Shape (n,) or empty. Whom or what each example belongs to: examples of one
             customer or document are not independent.
+        answers: Shape (n,) or None. For models that give labels and no probabilities: the class
+            that was answered, −1 for no usable answer, which is wrong. Probabilities are then 0.
 
     Raises:
         ValueError: The shapes do not fit, or a row is not a distribution; says which row.
@@ -32,12 +34,28 @@ class Predictions:
     probabilities: FloatArray
     ids: tuple[str, ...] = ()
     clusters: tuple[str, ...] = ()
+    answers: IntArray | None = None
+
+    @classmethod
+    def of_answers(
+        cls,
+        labels: Sequence[str],
+        gold: IntArray,
+        answers: IntArray,
+        ids: Sequence[str] = (),
+        clusters: Sequence[str] = (),
+    ) -> "Predictions":
+        """What a model answered, without probabilities."""
+        nothing = np.zeros((len(gold), len(labels)))
+        return cls(tuple(labels), gold, nothing, tuple(ids), tuple(clusters), answers)
 
     def __post_init__(self) -> None:
         # Callers may hand in lists, float32 or int32; the arithmetic below wants one kind each.
         object.__setattr__(self, "labels", tuple(self.labels))
         object.__setattr__(self, "gold", _whole_numbers(self.gold))
         object.__setattr__(self, "probabilities", np.asarray(self.probabilities, np.float64))
+        if self.answers is not None:
+            object.__setattr__(self, "answers", _whole_numbers(self.answers))
         object.__setattr__(self, "ids", tuple(self.ids))
         object.__setattr__(self, "clusters", tuple(self.clusters))
         self._refuse_wrong_shapes()
@@ -48,7 +66,9 @@ class Predictions:
 
     @property
     def predicted(self) -> IntArray:
-        """Shape (n,). The most probable class; the first of them where several are equal."""
+        """Shape (n,). The most probable class, the first of equals; or what was answered."""
+        if self.answers is not None:
+            return self.answers
         return np.asarray(self.probabilities.argmax(axis=1), np.int64)
 
     @property
@@ -58,7 +78,7 @@ class Predictions:
 
     def in_own_order(self) -> "Predictions":
         """The same examples, ordered by what was said and true: no draw depends on their file."""
-        return self.take(np.lexsort((self.gold, *self.probabilities.T)))
+        return self.take(np.lexsort((self.gold, self.predicted, *self.probabilities.T)))
 
     def take(self, rows: IntArray | BoolArray | Sequence[int]) -> "Predictions":
         """The examples at these places (indices or a mask), in that order."""
@@ -66,7 +86,12 @@ class Predictions:
         ids = tuple(self.ids[row] for row in chosen) if self.ids else ()
         clusters = tuple(self.clusters[row] for row in chosen) if self.clusters else ()
         return Predictions(
-            self.labels, self.gold[chosen], self.probabilities[chosen], ids, clusters
+            self.labels,
+            self.gold[chosen],
+            self.probabilities[chosen],
+            ids,
+            clusters,
+            None if self.answers is None else self.answers[chosen],
         )
 
     def _refuse_wrong_shapes(self) -> None:
@@ -88,6 +113,10 @@ class Predictions:
             return
         if self.gold.min() < 0 or self.gold.max() >= len(self.labels):
             raise ValueError(f"gold must lie between 0 and {len(self.labels) - 1}")
+        if self.answers is not None:
+            if self.answers.shape != self.gold.shape or self.answers.max() >= len(self.labels):
+                raise ValueError(f"answers must be {len(self.gold)} classes, or −1 for none")
+            return
         finite = np.isfinite(self.probabilities).all(axis=1)
         sound = finite & (self.probabilities >= 0).all(axis=1)
         sound &= np.abs(self.probabilities.sum(axis=1) - 1) <= SUM_TOLERANCE

@@ -38,7 +38,7 @@ def cells_of(*columns: IntArray) -> Cells:
     """Group examples by the class indices in these columns, each of shape (n,)."""
     code = np.zeros(len(columns[0]), np.int64)
     for column in columns:  # renumbering after each column keeps the code small for any count
-        code = code * (int(column.max()) + 1) + column
+        code = code * (int(column.max()) + 2) + column + 1  # −1 is no usable answer
         code = np.unique(code, return_inverse=True)[1].reshape(-1).astype(np.int64)
     first = np.unique(code, return_index=True)[1]
     answers = np.stack([column[first] for column in columns], axis=1)
@@ -72,7 +72,7 @@ def counts_of_cells(
         predicted: Shape (cells,). The class answered in each cell.
         classes: K.
     """
-    kinds = np.eye(classes)
+    kinds = np.vstack([np.eye(classes), np.zeros(classes)])  # the last row: no usable answer
     right = kinds[gold] * (gold == predicted)[:, None]
     return ClassCounts(sizes @ right, sizes @ kinds[gold], sizes @ kinds[predicted])
 
@@ -123,13 +123,13 @@ def smoothed_counts(
         The smoothed counts, shape (K,), and n drawn examples each, shape (resamples, K).
     """
     n = len(gold)
-    matrix = np.zeros((classes, classes))
+    matrix = np.zeros((classes, classes + 1))  # the last column: no usable answer, given as −1
     np.add.at(matrix, (gold, predicted), 1.0)
     share = matrix.sum(axis=1)
-    errors = np.outer(share, share)
+    errors = np.outer(share, np.append(share, 0.0))
     np.fill_diagonal(errors, 0)
     if not errors.any():  # one class only: it may be mistaken for any other
-        errors = np.outer(share, np.ones(classes))
+        errors = np.outer(share, np.append(np.ones(classes), 0.0))
         np.fill_diagonal(errors, 0)
     matrix += errors / errors.sum()
     rows, columns = np.nonzero(matrix)
@@ -137,7 +137,9 @@ def smoothed_counts(
     generator = np.random.default_rng(seed)
     if clusters:
         pseudo = errors[rows, columns] / errors.sum()
-        held = _cells_of_clusters(gold * classes + predicted, rows * classes + columns, clusters)
+        width = classes + 1
+        own = gold * width + np.where(predicted < 0, classes, predicted)
+        held = _cells_of_clusters(own, rows * width + columns, clusters)
         held = np.vstack([held, pseudo])
         drawn = drawn_clusters(len(held), resamples, generator) @ held
     else:

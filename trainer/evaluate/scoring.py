@@ -75,6 +75,8 @@ def example_scores(
     """
     if metric in COUNTED:
         return None
+    if predictions.answers is not None and metric != "accuracy":
+        raise ValueError(f"{metric} needs probabilities, and only answers were given")
     if metric == "accuracy":
         values = predictions.correct.astype(np.float64)
     elif metric in LOSSES:

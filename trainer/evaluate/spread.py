@@ -123,7 +123,7 @@ def _counted(runs: Sequence[Predictions], metric: str, seed: int, resamples: int
     """By the class counts of each resample: hits, true and answered."""
     classes, function, gold = len(runs[0].labels), COUNTED[metric], runs[0].gold
     truth = _indicator(gold, np.ones(len(gold)), classes)
-    answers = [_indicator(run.predicted, np.ones(len(gold)), classes) for run in runs]
+    answers = [_indicator(run.predicted, run.predicted >= 0, classes) for run in runs]
     right = [_indicator(gold, run.correct, classes) for run in runs]
 
     def values(drawn: Weights) -> FloatArray:

@@ -6,7 +6,7 @@ from bot.hosts.board.comparable import primary
 from bot.hosts.board.differences import Differences
 from bot.settings import PriceSettings
 from storage.judgements import TaskNotes, Worth
-from storage.records import Metric
+from storage.records import Method, Metric
 from storage.standings import Candidate, Comparison, TaskBoard
 from trainer.evaluate.costs import Prices, Time, cost_metrics, total_cost
 from trainer.evaluate.worth import Way, judge
@@ -33,11 +33,11 @@ def prices_of(settings: PriceSettings, task: str) -> Prices:
 
 
 def costs(candidates: Sequence[Candidate], prices: Prices) -> dict[str, tuple[Metric, ...]]:
-    """`cost_run` and `cost_per_1000` of each run that has evidence and does not bring its own."""
+    """`cost_run` and `cost_per_1000` of each run that has evidence, unless it brings its own."""
     return {
-        c.run_id: cost_metrics(_time(c), prices)
+        c.run_id: tuple(m for m in cost_metrics(_time(c), prices) if not c.metric(m.name, "run"))
         for c in candidates
-        if c.manifest_digest and not c.metric("cost_per_1000", "run")
+        if c.manifest_digest
     }
 
 
@@ -115,10 +115,9 @@ def _way(task: TaskBoard, candidate: Candidate, added: Sequence[Metric], prices:
 
     per_1000, time = number("cost_per_1000"), _time(candidate)
     answers = (time.answer_ms or 0.0) / 1000 * (prices.monthly_requests or ANSWERS)
-    base = f" of {candidate.base}" if candidate.base else ""
     return Way(
         run_id=candidate.run_id,
-        name=f"{NAMES[candidate.method.value]}{base}",
+        name=_name(candidate),
         method=candidate.method,
         base=candidate.base,
         primary=primary(task, candidate),
@@ -127,6 +126,13 @@ def _way(task: TaskBoard, candidate: Candidate, added: Sequence[Metric], prices:
         latency_p95_ms=number("latency_p95_ms"),
         machine_seconds=(time.seconds or 0.0) + answers,
     )
+
+
+def _name(candidate: Candidate) -> str:
+    if candidate.method is Method.EXTERNAL:
+        return candidate.base  # the name it was imported under
+    base = f" of {candidate.base}" if candidate.base else ""
+    return f"{NAMES[candidate.method.value]}{base}"
 
 
 def _time(candidate: Candidate) -> Time:

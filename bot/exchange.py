@@ -1,0 +1,138 @@
+"""What goes out and comes in: predictions of other models, the board as a file, a model card."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bot import answers
+from bot.access import LAUNCH, Caller, require
+from bot.actions import Actions
+from bot.commands import did_you_mean
+from bot.hosts.projection_child import ask_child
+from bot.paths import path_of
+from bot.replies import Reply
+from bot.settings import child_environment, os_user
+from storage import tasks
+from storage.database import new_id
+from storage.errors import BadData, BadInput, InternalError, UnknownName
+from storage.imports import known_import, record_import
+from storage.records import Method, RunSpec, digest_of
+from storage.run_folder import sha256_of
+from storage.tasks import explain
+
+KEYS = ("task", "name", "cost_per_1000", "latency_p95_ms", "note", "missing")
+NUMBERS = ("cost_per_1000", "latency_p95_ms")
+TIMEOUT_S = 900
+
+
+def import_predictions(actions: Actions, words: Sequence[str]) -> Reply:
+    """Predictions of an outside model become a run on the board; the same file twice is one run."""
+    given, files = _keys(words)
+    if len(files) != 1 or not {"task", "name"} <= given.keys():
+        raise BadInput("Write `import-predictions task=NAME name=LABEL FILE`.")
+    user = os_user()
+    caller = Caller(actions.settings.person_of_os(user), "terminal", user)
+    person = require(caller, LAUNCH, "import predictions")
+    file = path_of(files[0])
+    if not file.is_file():
+        raise BadInput(f"There is no file {str(file)!r}. Give JSON lines or Parquet.")
+    spec = _spec(actions, given)
+    key = f"import:{digest_of([spec.digest(), sha256_of(file), dict(sorted(given.items()))])}"
+    run = known_import(actions.ledger, key)
+    if run is None:
+        run_id = new_id("r")
+        folder = actions.home.run(run_id)
+        folder.create(spec)
+        try:
+            _ask_trainer(folder.path, file, given)
+        except BaseException:
+            shutil.rmtree(folder.path, ignore_errors=True)  # nothing refers to it yet
+            raise
+        run = record_import(actions.ledger, run_id, spec, key, person.name)
+    text = f"Run `{run.id}` is {run.spec.label}, imported on {run.spec.task.name}."
+    return Reply(text, run_id=run.id, data={"run": answers.run_json(run, None)})
+
+
+def export(actions: Actions, words: Sequence[str]) -> Reply:
+    """The board of a task as CSV or Parquet."""
+    task, target = words[0], path_of(words[1])
+    names = [found.task.name for found in tasks.tasks(actions.ledger)]
+    if task not in names:
+        raise UnknownName(f"There is no task {task!r}.{did_you_mean(task, names)}")
+    if target.suffix not in {".csv", ".parquet"}:
+        raise BadInput(f"{str(target)!r}: give a name that ends in .csv or .parquet.")
+    found = ask_child(actions.home, "bot.hosts.export", "board", task, str(target))
+    return Reply(f"{found['rows']} runs of {task} are in {target}.", data=found)
+
+
+def card(actions: Actions, words: Sequence[str]) -> Reply:
+    """A Hugging Face model card of a run."""
+    run, target = actions.ledger.run(words[0]), path_of(words[1])
+    found = ask_child(actions.home, "bot.hosts.export", "card", run.id, str(target))
+    return Reply(f"The card of {run.id} is in {target}.", run_id=run.id, data=found)
+
+
+def _keys(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    given: dict[str, str] = {}
+    files = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            files.append(word)
+        elif key not in KEYS:
+            raise BadInput(f"`import-predictions` has no key {key!r}.{did_you_mean(key, KEYS)}")
+        else:
+            given[key] = value
+    if given.get("missing", "wrong") != "wrong":
+        raise BadInput(f"missing={given['missing']!r}: the only choice is missing=wrong.")
+    return given, files
+
+
+def _spec(actions: Actions, given: Mapping[str, str]) -> RunSpec:
+    registered = tasks.task(actions.ledger, given["task"])
+    try:
+        return RunSpec(
+            task=registered.task,
+            method=Method.EXTERNAL,
+            dataset_digest=registered.dataset.content_digest,
+            label=given["name"],
+        )
+    except ValidationError as error:
+        raise BadInput(f"This cannot be imported: {explain(error)}") from error
+
+
+def _ask_trainer(folder: Path, file: Path, given: Mapping[str, str]) -> None:
+    """Have the trainer read the rows and write the evidence, in a process of its own."""
+    try:
+        numbers = {name: float(given[name]) for name in NUMBERS if name in given}
+    except ValueError as error:
+        raise BadInput(f"{', '.join(NUMBERS)} must be numbers: {error}.") from error
+    asked = {
+        "numbers": numbers,
+        "note": given.get("note", ""),
+        "missing_is_wrong": given.get("missing") == "wrong",
+    }
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "trainer", "import", str(folder), str(file)],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        env=child_environment(),
+        check=False,
+    )
+    try:
+        found = json.loads(done.stdout)
+    except ValueError as error:
+        last = done.stderr.strip().splitlines()[-1:] or ["no output"]
+        said = f"the trainer could not import (exit {done.returncode}): {last[0]}"
+        raise InternalError(said) from error
+    if "error" in found:
+        if done.returncode == BadInput.exit_code:
+            raise BadData(str(found["error"]["message"]))
+        raise InternalError(str(found["error"]["message"]))
