@@ -13,6 +13,9 @@ if TYPE_CHECKING:  # the bot reads this module's callers without loading numpy
     from numpy.typing import NDArray
 
 
+COLUMNS = ("example_id", "gold", "predicted", "probabilities", "cluster", "groups")
+
+
 @dataclass(frozen=True, slots=True)
 class PredictedRows:
     """Predictions on one split, ordered by example id so that runs line up.
@@ -83,6 +86,8 @@ def predicted_groups(folder: RunFolder) -> dict[str, tuple[str, ...]]:
 
 
 def _clusters(table: Any) -> tuple[str, ...]:
+    if "cluster" not in table.column_names:
+        return ()
     found = table.column("cluster").to_pylist()
     return () if None in found else tuple(found)
 
@@ -92,9 +97,11 @@ def _read(folder: RunFolder, split: str) -> Any:  # pyarrow carries no types of 
     from pyarrow import parquet
 
     try:
+        target = folder.evidence / PREDICTIONS
+        there = set(parquet.read_schema(target).names)  # runs of before know no clusters
         table = parquet.read_table(
-            folder.evidence / PREDICTIONS,
-            columns=["example_id", "gold", "predicted", "probabilities", "cluster", "groups"],
+            target,
+            columns=[name for name in COLUMNS if name in there],
             filters=[("split", "=", split)],
         )
     except (FileNotFoundError, pa.ArrowException) as error:

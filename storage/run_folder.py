@@ -109,6 +109,10 @@ class RunFolder:
     def spec(self) -> RunSpec:
         return self._record("spec.json", RunSpec)
 
+    def spec_digest(self) -> str:
+        """The digest of the spec as it was written: a key that later versions know changes none."""
+        return self._understood("spec.json", lambda text: digest_of(json.loads(text)))
+
     def request_cancel(self) -> None:
         (self.path / "cancel").touch()
 
@@ -201,7 +205,7 @@ class RunFolder:
             raise CorruptFolder(f"{self.run_id} already has evidence")
         files = _hashes(evidence, "evidence") | _hashes(adapter, "adapter")
         manifest = Manifest(
-            run_id=self.run_id, attempt=number, spec_digest=self.spec().digest(), files=files
+            run_id=self.run_id, attempt=number, spec_digest=self.spec_digest(), files=files
         )
         write_whole(evidence / "manifest.json", manifest.model_dump_json(indent=1))
         shutil.rmtree(self.adapter, ignore_errors=True)
@@ -219,7 +223,7 @@ class RunFolder:
                 is that of another run.
         """
         manifest = self.manifest()
-        if manifest.run_id != self.run_id or manifest.spec_digest != self.spec().digest():
+        if manifest.run_id != self.run_id or manifest.spec_digest != self.spec_digest():
             raise CorruptFolder(f"{self.run_id} holds the evidence of another run or spec")
         found = _hashes(self.evidence, "evidence") | _hashes(self.adapter, "adapter")
         found.pop("evidence/manifest.json", None)
@@ -254,7 +258,7 @@ class RunFolder:
             raise CorruptFolder(f"{self.run_id} has no {name}") from error
         except OSError as error:
             raise CorruptFolder(f"{self.run_id}: {name} cannot be read: {error}") from error
-        except ValidationError as error:
+        except (ValidationError, ValueError) as error:
             raise CorruptFolder(f"{self.run_id}: {name} is not readable: {error}") from error
 
     def _record_or_none(self, name: str, kind: type[R]) -> R | None:

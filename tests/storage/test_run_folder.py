@@ -1,5 +1,6 @@
 """The run folder: files that are whole or absent, and a manifest that proves them."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,18 @@ def test_what_could_not_be_written_leaves_nothing_behind(tmp_path: Path) -> None
     with pytest.raises(OSError, match="taken"):
         write_whole(tmp_path / "taken", "text")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_key_that_later_versions_know_does_not_break_older_evidence(
+    home: Home, spec: RunSpec
+) -> None:
+    folder = home.run("r000001")
+    old = spec.model_dump(mode="json")
+    del old["label"]  # as a version wrote it that did not know this key
+    folder.path.mkdir(parents=True)
+    (folder.path / "spec.json").write_text(json.dumps(old))
+    evidence, adapter = folder.staging(1, "evidence"), folder.staging(1, "adapter")
+    (evidence / "checks.json").write_text("[]")
+    folder.publish_evidence(1, evidence, adapter)
+    assert folder.spec() == spec
+    assert folder.verified_digest()

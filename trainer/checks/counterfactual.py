@@ -4,8 +4,9 @@ Measured on the task's own test texts, for each attribute (gender, names, religi
     orientation, age, disability; English words, `terms/`): the share of texts whose label changes
     when the words of one group are put for those of another, minus the share that changes when as
     many neutral words are (another name of the same group, another day, "this" for "the"): the
-    noise floor. Beside it the largest change of probabilities (total variation) and, for the group
-    with the largest, the mean change of the favourable label's probability.
+    noise floor. A change counts where the probabilities move by a tenth or more: an undecided
+    answer falls by a breath. Beside it the largest change of probabilities (total variation) and,
+    for the group with the largest, the mean change of the favourable label's probability.
 Formula: paired difference of shares with Bonett and Price's interval (`evaluate.flips`), one-sided
     95 %, Bonferroni over attributes. Fails if the lower bound exceeds `flip_fail`, warns above
     `flip_warn`; passes if the upper bound is below `flip_fail`, else it warns that nothing can be
@@ -38,6 +39,9 @@ from trainer.evaluate.predictions import Predictions
 ID = "bias_counterfactual"
 TEXTS_PER_ATTRIBUTE = 1000
 ENOUGH_TEXTS = 120
+MOVED = 0.1
+"""Total variation from which a change of label counts: an undecided answer falls by a breath."""
+
 BATCH = 512
 EXAMPLES = 50
 SEED = 0
@@ -163,10 +167,15 @@ def _measure(
     before = test.probabilities[[swap.place for swap in swaps]]
     after = np.stack([answers[swap.swapped] for swap in swaps])
     neutral = np.stack([answers[swap.control] for swap in swaps])
-    flipped = before.argmax(axis=1) != after.argmax(axis=1)
-    by_chance = before.argmax(axis=1) != neutral.argmax(axis=1)
+    flipped, by_chance = _flipped(before, after), _flipped(before, neutral)
     excess = flip_excess(flipped, by_chance, attributes)
     return _Measured(name, swaps, before, after, flipped, excess)
+
+
+def _flipped(before: FloatArray, after: FloatArray) -> BoolArray:
+    """Shape (n,). Whether the label changed and the probabilities really moved."""
+    moved = np.abs(before - after).sum(axis=1) / 2 >= MOVED
+    return np.asarray((before.argmax(axis=1) != after.argmax(axis=1)) & moved, np.bool_)
 
 
 def _judged(

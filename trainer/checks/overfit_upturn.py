@@ -3,8 +3,9 @@
 Measured: the mean over validation examples of D = loss at the deployed step − loss at the best
     step, where each half of the examples uses the best step of the *other* half. A step chosen and
     judged on the same examples looks too good: that fires on 13-15 % of healthy runs.
-    Where the deployed step is the best one, the same is asked of the last step, and only warns: the
-    weights are sound, the training was too long.
+    Where the deployed step is the best one, the rise to the last step is asked, with Bonferroni
+    over the evaluations, and only warns above the limit: the weights are sound, the training was
+    too long.
 Formula: halves by a hash of the example id; SE = sd(D)/√n. Warns if mean(D) − 1.645·SE > 0; fails
     if it exceeds limit · mean loss at the best step.
 Source: cross-fitting, Chernozhukov et al. 2018, "Double/debiased machine learning".
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 
 from storage.records import Check, Outcome
 from trainer.checks.recipe import Recipe
@@ -77,7 +79,7 @@ def check(
     best = int(losses.mean(axis=1).argmin())
     deployed = int(np.flatnonzero(steps == deployed_step)[-1])
     if best == deployed:
-        return _at_its_best(losses, steps, example_ids, best, limit, recipe)
+        return _at_its_best(losses, steps, best, limit, recipe)
     rise = _cross_fitted_rise(losses, example_ids, deployed)
     sure = correct is not None and bool(correct[deployed].mean() >= correct[best].mean())
     where = f"validation loss was lowest at step {steps[best]} of {steps.max()}"
@@ -132,13 +134,20 @@ def _cross_fitted_rise(losses: FloatArray, example_ids: Sequence[str], deployed:
     return _Rise(float(rise.mean()), Z_ONE_SIDED * float(error), float(reference.mean()))
 
 
+def _rise_to_the_end(losses: FloatArray, best: int) -> _Rise:
+    """From the best step to the last, allowing for the best being chosen among all others.
+
+    Bonferroni over the evaluations and not cross-fitting: a best step that is the first one is
+    missed by half of the examples too often, and a rise of a third was not seen on 516 rows.
+    """
+    rise = losses[-1] - losses[best]
+    z = float(norm.ppf(1 - 0.05 / (len(losses) - 1)))
+    error = float(rise.std(ddof=1) / np.sqrt(len(rise)))
+    return _Rise(float(rise.mean()), z * error, float(losses[best].mean()))
+
+
 def _at_its_best(
-    losses: FloatArray,
-    steps: IntArray,
-    example_ids: Sequence[str],
-    best: int,
-    limit: float,
-    recipe: Recipe | None,
+    losses: FloatArray, steps: IntArray, best: int, limit: float, recipe: Recipe | None
 ) -> Check:
     """The kept weights are the best there were; whether training went on far past them."""
     kept = (
@@ -156,7 +165,7 @@ def _at_its_best(
     )
     if best == len(steps) - 1:
         return passed
-    after = _cross_fitted_rise(losses, example_ids, len(steps) - 1)
+    after = _rise_to_the_end(losses, best)
     if after.low <= limit * after.best_loss:
         return passed
     changes = {

@@ -19,7 +19,7 @@ from trainer.evaluate.board_checks import seed_variance
 from trainer.evaluate.detectable import detectable_difference
 from trainer.evaluate.luck import ladder, optimism, pooled
 from trainer.evaluate.spread import Spread
-from trainer.evaluate.standings import compare_all
+from trainer.evaluate.standings import Standings, compare_all, stand
 
 PLACED_AT_MOST = 100
 """Runs of a task that are compared pairwise. Pairs grow with the square: beyond this the lower ones
@@ -62,12 +62,13 @@ def _computed(task: TaskBoard, ranked: Sequence[Candidate], load: Load) -> Compa
     metric, positive = task.task.primary_metric, task.task.positive
     runs = [load(c, task.split) for c in ranked]
     found = compare_all(runs, metric, positive=positive)
+    groups = _groups(ranked, found)
     places = {
-        c.run_id: (found.ranges[i].low, found.ranges[i].high, found.groups[i])
+        c.run_id: (found.ranges[i].low, found.ranges[i].high, groups[i])
         for i, c in enumerate(ranked)
     }
     seeds, checks = _seeds(task, ranked, found.spread)
-    tied = [i for i, group in enumerate(found.groups) if group == 1]
+    tied = [i for i, group in enumerate(groups) if group == 1]
     error = found.usual_error
     return Comparison(
         places=places,
@@ -77,6 +78,22 @@ def _computed(task: TaskBoard, ranked: Sequence[Candidate], load: Load) -> Compa
         seed_checks=checks,
         published=_published(ranked, found.spread),
     )
+
+
+def _groups(ranked: Sequence[Candidate], found: Standings) -> tuple[int, ...]:
+    """The tie group of each run; runs that differ in nothing but the seed are one, by their mean.
+
+    Which seed did best is luck, and no reason to set it apart from its twins.
+    """
+    families: dict[str, list[int]] = defaultdict(list)
+    for place, candidate in enumerate(ranked):
+        families[candidate.family].append(place)
+    if len(families) == len(ranked):
+        return found.groups
+    units = list(families.values())
+    pooled_groups = stand(found.spread.pool(units)).groups
+    group_of = {i: g for unit, g in zip(units, pooled_groups, strict=True) for i in unit}
+    return tuple(group_of[i] for i in range(len(ranked)))
 
 
 def _published(ranked: Sequence[Candidate], spread: Spread) -> tuple[str, ...]:

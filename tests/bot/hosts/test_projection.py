@@ -306,3 +306,19 @@ def test_a_run_that_could_not_be_compared_says_so_as_a_check(home: Home, ledger:
     (check,) = [check for check in found.checks if check.id == "beats_baseline"]
     assert check.outcome is Outcome.NOT_RUN
     assert "the run failed" in check.reason
+
+
+def test_seeds_of_one_spec_share_a_tie_group_whatever_their_luck(
+    home: Home, ledger: Ledger
+) -> None:
+    task = _task(ledger, test_rows=600)
+    lucky = [_finish(ledger, home, task, Method.LORA, 0.86 + 0.03 * s, seed=s) for s in range(5)]
+    worse = _finish(ledger, home, task, Method.TFIDF, 0.6)
+    project(home)
+    found = {standing.run_id: standing for standing in _standings(home)}
+    assert {found[run].tie_group for run in lucky} == {1}
+    assert found[worse].tie_group == 2
+    pool = found[lucky[0]].seeds
+    assert pool
+    assert len(pool.seeds) == 5
+    assert pool.low < pool.mean < pool.high
