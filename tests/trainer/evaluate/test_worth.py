@@ -122,6 +122,57 @@ def test_equal_arms_are_hardly_ever_called_worth_it():
     assert said / times <= 0.045  # 0.025 and its chance over 300 draws
 
 
+def _apart(values, half=0.01, n=500):
+    """Arms that differ by the difference of their values."""
+
+    def compare(one, other):
+        value = values[one] - values[other]
+        return PairedDifference(value, value - half, value + half, 0.5, n, "")
+
+    return compare
+
+
+THREE = [*ARMS, _way("embedding", Method.EMBEDDING, 2.0)]
+
+
+def test_beating_the_cheapest_is_not_enough_where_another_cheap_way_is_as_good():
+    values = {"tfidf": 0.85, "embedding": 0.868, "lora": 0.875}
+    found = judge(THREE, _apart(values), "accuracy", 0.02)
+    assert (found.verdict, found.recommended) == ("tie", "embedding")
+
+
+def test_the_gain_is_told_against_the_best_of_the_cheaper_ways():
+    values = {"tfidf": 0.85, "embedding": 0.86, "lora": 0.91}
+    ways = [_way(w.run_id, w.method, w.cost, values[w.run_id]) for w in THREE]
+    found = judge(ways, _apart(values), "accuracy", 0.02)
+    assert (found.verdict, found.recommended) == ("worth_it", "lora")
+    assert "+5.0 points" in found.sentence
+    assert "against embedding, the best other way, at 20 times the cost" in found.sentence
+
+
+def test_luck_over_one_cheap_way_does_not_make_tuning_worth_it():
+    """LoRA is no better than embeddings; both are better than tf-idf."""
+    random, said, times, n = np.random.default_rng(0), 0, 150, 1000
+    for _ in range(times):
+        gold, runs = random.integers(0, 2, n), {}
+        for name, share in (("tfidf", 0.85), ("embedding", 0.88), ("lora", 0.88)):
+            answered = np.where(random.random(n) < share, gold, 1 - gold)
+            runs[name] = Predictions(("a", "b"), gold, np.eye(2)[answered] * 0.8 + 0.1)
+
+        def compare(one, other, runs=runs):
+            return paired_difference(runs[one], runs[other], "accuracy")
+
+        said += judge(THREE, compare, "accuracy", 0.02).verdict == "worth_it"
+    assert said / times <= 0.06  # 0.025 and its chance over 150 draws; it was 0.1 to 0.2 by steps
+
+
+def test_a_real_gain_of_doubtful_size_asks_for_the_rows_that_would_settle_it():
+    found = judge(ARMS, _fixed(0.015, 0.0125, n=2000), "macro_f1", 0.02)
+    # The rows find 2 points already; to rule them out the half width must shrink to 0.5 points.
+    assert found.verdict == "tie"
+    assert found.more_rows == pytest.approx(2000 * (0.0125 / 0.005) ** 2 - 2000, abs=2)
+
+
 class TestCosts:
     PRICES = Prices({"cpu": 0.06, "cuda": None}, monthly_requests=10_000)
 
