@@ -41,7 +41,7 @@ def ready(actions: Actions, home: Home, workspace: Workspace) -> Home:
 def test_it_starts_fast_and_stays_small(ready: Home, workspace: Workspace) -> None:
     began = time.monotonic()
     with running_bot(ready.path, workspace, ("--no-work",)) as process:
-        assert time.monotonic() - began < 4  # 1 s on an idle machine
+        assert time.monotonic() - began < 20  # 1 s on an idle machine
         assert workspace.user("ana").run("/tune runs").acknowledged
         assert psutil.Process(process.pid).memory_info().rss < 150e6
         assert is_healthy(ready)
