@@ -86,6 +86,45 @@ def pooled(spread: Spread) -> Pooled:
     )
 
 
+def pool(spread: Spread, groups: Sequence[Sequence[int]], seed: int = 0) -> Spread:
+    """The mean over the seeds of each group, as if each group were one run.
+
+    Other seeds would have given other means, so each resample of a group of m seeds also moves by
+    a normal draw of variance v/m, widened by t/z as v is estimated. v is the variance between seeds
+    within groups, on Σ(m − 1) degrees of freedom, less half of what the rows explain of it: the
+    rows' resampling holds that once, and taking all of it off lets chance through (measured: equal
+    specs told apart in 5-8 % of boards; with none taken off in 1-3 %, at a third less power).
+
+    Args:
+        spread: All runs.
+        groups: Places of the runs of each spec; a spec with one seed is taken as it is.
+        seed: Of the draws.
+    """
+    between = _seed_error(spread, groups)
+    random = np.random.default_rng(seed)
+    values, resampled = [], []
+    for group in groups:
+        places = list(group)
+        values.append(spread.values[places].mean())
+        mean = spread.resampled[:, places].mean(axis=1)
+        if len(places) > 1:
+            mean = mean + random.normal(0, between / np.sqrt(len(places)), len(mean))
+        resampled.append(mean)
+    return Spread(spread.metric, spread.n, np.array(values), np.stack(resampled, axis=1))
+
+
+def _seed_error(spread: Spread, groups: Sequence[Sequence[int]]) -> float:
+    """The standard deviation of one seed around its spec, widened as it is an estimate."""
+    several = [spread.take(group) for group in groups if len(group) > 1]
+    free = sum(len(one.values) - 1 for one in several)
+    if not free:
+        return 0.0
+    squares = sum(float(((one.values - one.values.mean()) ** 2).sum()) for one in several)
+    explained = float(np.mean([_paired_variance(one) / 2 for one in several]))
+    wider = float(t.ppf(0.975, free)) / Z95
+    return wider * float(np.sqrt(max(squares / free - explained / 2, 0.0)))
+
+
 def _mean_variance(spread: Spread) -> float:
     """The mean over runs of the variance of each over resamples."""
     return float(spread.resampled.var(axis=0, ddof=1).mean())

@@ -62,12 +62,6 @@ class Spread:
         difference = float(self.values[one] - self.values[other])
         return max(spread, float(least_error(self.metric, self.n, difference)))
 
-    def pool(self, groups: Sequence[Sequence[int]]) -> "Spread":
-        """The mean of the runs in each group, as if each group were one run."""
-        values = [self.values[list(group)].mean() for group in groups]
-        resampled = [self.resampled[:, list(group)].mean(axis=1) for group in groups]
-        return Spread(self.metric, self.n, np.array(values), np.stack(resampled, axis=1))
-
     def take(self, runs: Sequence[int]) -> "Spread":
         """The runs at these places, in that order."""
         chosen = list(runs)

@@ -17,7 +17,7 @@ from storage.standings import (
 )
 from trainer.evaluate.board_checks import seed_variance
 from trainer.evaluate.detectable import detectable_difference
-from trainer.evaluate.luck import ladder, optimism, pooled
+from trainer.evaluate.luck import ladder, optimism, pool, pooled
 from trainer.evaluate.spread import Spread
 from trainer.evaluate.standings import Standings, compare_all, stand
 
@@ -84,6 +84,7 @@ def _groups(ranked: Sequence[Candidate], found: Standings) -> tuple[int, ...]:
     """The tie group of each run; runs that differ in nothing but the seed are one, by their mean.
 
     Which seed did best is luck, and no reason to set it apart from its twins.
+    Two specs are told apart only by more than other seeds would have changed.
     """
     families: dict[str, list[int]] = defaultdict(list)
     for place, candidate in enumerate(ranked):
@@ -91,7 +92,7 @@ def _groups(ranked: Sequence[Candidate], found: Standings) -> tuple[int, ...]:
     if len(families) == len(ranked):
         return found.groups
     units = list(families.values())
-    pooled_groups = stand(found.spread.pool(units)).groups
+    pooled_groups = stand(pool(found.spread, units)).groups
     group_of = {i: g for unit, g in zip(units, pooled_groups, strict=True) for i in unit}
     return tuple(group_of[i] for i in range(len(ranked)))
 

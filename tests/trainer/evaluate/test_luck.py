@@ -5,18 +5,20 @@ import pytest
 from scipy.stats import norm
 
 from trainer.evaluate.board_checks import seed_variance
-from trainer.evaluate.luck import Pooled, ladder, optimism, pooled
+from trainer.evaluate.luck import Pooled, ladder, optimism, pool, pooled
 from trainer.evaluate.predictions import Predictions
 from trainer.evaluate.spread import Spread, spread_of
+from trainer.evaluate.standings import stand
 
 
-def _runs(count, n, seed, share=0.8, shared=0.8, spread=0.0):
+def _runs(count, n, seed, share=0.8, shared=0.8, spread=0.0, luck=None):
     """Equal models of two labels whose errors go together; `spread` sets their seeds apart."""
     random = np.random.default_rng(seed)
     gold = random.integers(0, 2, n)
     ids = tuple(f"e{row}" for row in range(n))
     common = random.normal(size=n)
     found = []
+    random = random if luck is None else np.random.default_rng(luck)
     for _ in range(count):
         level = min(share + spread * random.normal(), 0.999)
         doubt = np.sqrt(shared) * common + np.sqrt(1 - shared) * random.normal(size=n)
@@ -24,6 +26,10 @@ def _runs(count, n, seed, share=0.8, shared=0.8, spread=0.0):
         answered = np.where(right, gold, 1 - gold)
         found.append(Predictions(("a", "b"), gold, np.eye(2)[answered] * 0.8 + 0.1, ids))
     return found
+
+
+CASES = [(0.0, 0.0, 0.0, 0.1), (0.03, 0.0, 0.0, 0.1), (0.0, 0.06, 0.8, 1.0)]
+"""How far seeds scatter, how much better one spec is, how often that is to be seen."""
 
 
 def test_the_best_of_twenty_equal_runs_looks_two_points_too_good():
@@ -81,6 +87,19 @@ class TestSeeds:
         assert two.mean < two.high <= 1
         never_wrong = pooled(Spread("accuracy", 300, np.ones(3), np.ones((100, 3))))
         assert never_wrong.low < 1 == never_wrong.high
+
+    @pytest.mark.parametrize(("scatter", "gain", "at_least", "at_most"), CASES)
+    def test_specs_are_told_apart_by_more_than_the_luck_of_seeds(
+        self, scatter, gain, at_least, at_most
+    ):
+        def told_apart(seed):
+            better = _runs(5, 500, seed, 0.8 + gain, spread=scatter)
+            runs = better + _runs(5, 500, seed, 0.8, spread=scatter, luck=seed + 1000)
+            spread = spread_of(runs, "accuracy", resamples=300)
+            return stand(pool(spread, [range(5), range(5, 10)])).beats.any()
+
+        share = np.mean([told_apart(seed) for seed in range(80)])
+        assert at_least <= share <= at_most
 
     @staticmethod
     def _check(seed, spread):
