@@ -40,7 +40,9 @@ def import_predictions(actions: Actions, words: Sequence[str]) -> Reply:
     person = require(caller, LAUNCH, "import predictions")
     file = path_of(files[0])
     if not file.is_file():
-        raise BadInput(f"There is no file {str(file)!r}. Give JSON lines or Parquet.")
+        raise BadInput(
+            f"There is no file {str(file)!r}. Give JSON lines, Parquet or what lm_eval wrote."
+        )
     spec = _spec(actions, given)
     key = f"import:{digest_of([spec.digest(), sha256_of(file), dict(sorted(given.items()))])}"
     run = known_import(actions.ledger, key)
@@ -68,6 +70,16 @@ def export(actions: Actions, words: Sequence[str]) -> Reply:
         raise BadInput(f"{str(target)!r}: give a name that ends in .csv or .parquet.")
     found = ask_child(actions.home, "bot.hosts.export", "board", task, str(target))
     return Reply(f"{found['rows']} runs of {task} are in {target}.", data=found)
+
+
+def predictions(actions: Actions, words: Sequence[str]) -> Reply:
+    """What a run answered, row by row, as `import-predictions` reads it."""
+    run, target = actions.ledger.run(words[0]), path_of(words[1])
+    if target.suffix not in {".jsonl", ".parquet"}:
+        raise BadInput(f"{str(target)!r}: give a name that ends in .jsonl or .parquet.")
+    found = ask_child(actions.home, "bot.hosts.export", "predictions", run.id, str(target))
+    text = f"{found['rows']} answers of {run.id} are in {target}."
+    return Reply(text, run_id=run.id, data=found)
 
 
 def card(actions: Actions, words: Sequence[str]) -> Reply:

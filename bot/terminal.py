@@ -198,6 +198,12 @@ VERBS = {
     "export": LocalVerb(
         "export TASK FILE", "write a board as CSV or Parquet", exchange.export, words=range(2, 3)
     ),
+    "predictions": LocalVerb(
+        "predictions RUN FILE",
+        "write a run's answers as JSON lines or Parquet",
+        exchange.predictions,
+        words=range(2, 3),
+    ),
     "card": LocalVerb(
         "card RUN FILE", "write a Hugging Face model card", exchange.card, words=range(2, 3)
     ),

@@ -3,13 +3,13 @@
 Rows are JSON lines or Parquet: `id` (of the example) or `text`, and `probabilities` (label to p, or
 a list in the order of the task's labels) or `predicted` (a label; null or anything else is no
 usable answer, and wrong). `split` is "test" where it is left out; validation rows make the run
-selectable.
+selectable. What lm-evaluation-harness logged is read as it is.
 """
 
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from storage.errors import BadData
 from storage.records import Check, EvidenceSummary, Method, Metric, Outcome, RunSpec, Split, now
 from storage.run_folder import RunFolder
+from trainer import harness
 from trainer.checks import bias_amplification, bias_groups
 from trainer.data.dataset import Dataset, load_dataset
 from trainer.data.schema import Example, fold, rows_in_words
@@ -52,9 +53,10 @@ def import_run(folder: RunFolder, file: Path, given: Given) -> None:
     """
     spec = folder.spec()
     dataset = load_dataset(spec.task)
-    rows = _read(file)
+    rows, given, accuracy = _given_rows(file, dataset, given)
     scored, notes = _scored(dataset, rows, given)
     test = scored[Split.TEST].predictions
+    harness.same_accuracy(accuracy, float(test.correct.mean()))
     staging, adapter = folder.staging(1, "evidence"), folder.staging(1, "adapter")
     about = {"label": spec.label, "note": given.note}
     (adapter / "external.json").write_text(json.dumps(about), encoding="utf-8")
@@ -74,6 +76,21 @@ def import_run(folder: RunFolder, file: Path, given: Given) -> None:
         ),
     )
     folder.publish_evidence(1, staging, adapter)
+
+
+def _given_rows(
+    file: Path, dataset: Dataset, given: Given
+) -> tuple[list[dict[str, Any]], Given, float | None]:
+    """The rows, what is known of them, and the accuracy that somebody counted before."""
+    results = harness.read_results(file) if harness.is_results(file) else None
+    rows = _read(results.samples if results else file)
+    if not rows or not harness.is_sample(rows[0]):
+        return rows, given, None
+    texts = {fold(e.text) for e in (*dataset.splits[Split.TEST], *dataset.splits[Split.VALIDATION])}
+    about = results.about if results else "lm-evaluation-harness samples"
+    given = replace(given, note=f"{about}; {given.note}" if given.note else about)
+    rows = harness.as_rows(rows, dataset.labels, texts)
+    return rows, given, results.accuracy if results else None
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
@@ -113,6 +130,11 @@ def _scored(
             unknown.append(number)
         elif identity in by_split[split]:
             raise BadData(f"row {number}: example {identity!r} is answered twice.")
+        elif row.get("gold", known[split].label[identity]) != known[split].label[identity]:
+            raise BadData(
+                f"row {number}: its gold label is {row['gold']!r}; in the task it is "
+                f"{known[split].label[identity]!r}."
+            )
         else:
             by_split[split][identity] = row | {"row": number}
     if unknown:
@@ -142,14 +164,14 @@ class _Known:
     """Examples by id, and by folded text: the first of equal texts, then the next."""
 
     def __init__(self, examples: Sequence[Example]) -> None:
-        self._ids = {example.id for example in examples}
+        self.label = {example.id: example.label for example in examples}
         self._texts: dict[str, list[str]] = defaultdict(list)
         for example in examples:
             self._texts[fold(example.text)].append(example.id)
 
     def find(self, row: Mapping[str, Any]) -> str | None:
         if "id" in row:
-            return str(row["id"]) if str(row["id"]) in self._ids else None
+            return str(row["id"]) if str(row["id"]) in self.label else None
         waiting = self._texts.get(fold(str(row.get("text", ""))), [])
         return waiting.pop(0) if waiting else None
 

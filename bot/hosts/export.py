@@ -1,6 +1,6 @@
-"""What leaves as a file: a task's board, a run's model card. A process of its own, for its weight.
+"""What leaves as a file: boards, predictions, model cards. A process of its own, for its weight.
 
-    python -m bot.hosts.export --home DIR board TASK FILE | card RUN FILE
+    python -m bot.hosts.export --home DIR board TASK FILE | card RUN FILE | predictions RUN FILE
 
 It prints one JSON object.
 """
@@ -15,7 +15,8 @@ from typing import Any
 from storage import reviews
 from storage.board_reader import newest_snapshot
 from storage.errors import BadInput, CorruptFolder
-from storage.export import export_board
+from storage.evidence_tables import PREDICTIONS
+from storage.export import export_board, export_predictions
 from storage.home import Home
 from storage.judgements import Standing
 from storage.ledger import Ledger
@@ -43,25 +44,42 @@ def card(home: Home, run_id: str, target: Path) -> dict[str, Any]:
     Raises:
         BadInput: The run has no sound evidence, or its test scores are sealed.
     """
+    run, found = _open_run(home, run_id)
+    folder = home.run(run_id)
+    summary, metrics = folder.summary(), folder.metrics()
+    standing = standing_of(home.board, run_id)
+    checks = standing.checks if standing else folder.checks()
+    text = _card(run, summary, metrics, checks, standing, found[0] if found else None)
+    target.write_text(text, encoding="utf-8")
+    return {"file": str(target), "run": run_id}
+
+
+def predictions(home: Home, run_id: str, target: Path) -> dict[str, Any]:
+    """Write what a run answered to each example.
+
+    Raises:
+        BadInput: The run has no sound evidence, or its test scores are sealed.
+    """
+    _open_run(home, run_id)
+    rows = export_predictions(home.run(run_id).evidence / PREDICTIONS, target)
+    return {"rows": rows, "file": str(target), "run": run_id}
+
+
+def _open_run(home: Home, run_id: str) -> tuple[Run, list[Review]]:
+    """A run whose evidence is sound and may be seen, and its reviews."""
     ledger = Ledger.open(home.ledger_file)
     try:
         run = ledger.run(run_id)
         found = reviews.reviews(ledger, run_id)
     finally:
         ledger.close()
-    folder = home.run(run_id)
     try:
-        folder.verified_digest()
-        summary, metrics = folder.summary(), folder.metrics()
+        home.run(run_id).verified_digest()
     except CorruptFolder as error:
-        raise BadInput(f"{run_id} has no sound evidence to make a card from: {error}.") from error
+        raise BadInput(f"{run_id} has no sound evidence to write from: {error}.") from error
     if run.spec.task.sealed and not found:
         raise BadInput(f"The test set is sealed: `submit {run_id}` for review first.")
-    standing = standing_of(home.board, run_id)
-    checks = standing.checks if standing else folder.checks()
-    text = _card(run, summary, metrics, checks, standing, found[0] if found else None)
-    target.write_text(text, encoding="utf-8")
-    return {"file": str(target), "run": run_id}
+    return run, list(found)
 
 
 def _card(
@@ -166,17 +184,19 @@ def _check_row(check: Check) -> str:
     return f"| {check.id} | {outcome} | {value} | {limit} | {reason} |"
 
 
+WRITERS = {"board": board, "card": card, "predictions": predictions}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0 when the file is written, 2 where it cannot be."""
     parser = argparse.ArgumentParser(prog="python -m bot.hosts.export", description=__doc__)
     parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("what", choices=["board", "card"])
+    parser.add_argument("what", choices=list(WRITERS))
     parser.add_argument("of")
     parser.add_argument("file", type=Path)
     options = parser.parse_args(argv)
-    write = board if options.what == "board" else card
     try:
-        found = write(Home(options.home), options.of, options.file)
+        found = WRITERS[options.what](Home(options.home), options.of, options.file)
     except BadInput as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 from pyarrow import parquet
 
 from bot.actions import Actions
-from bot.exchange import card, export, import_predictions
+from bot.exchange import card, export, import_predictions, predictions
 from bot.hosts.inspection import inspect_task
 from bot.hosts.projection import project
 from bot.settings import PersonEntry, Settings, os_user
@@ -155,6 +155,108 @@ def test_the_board_goes_out_as_csv_and_parquet(place: Actions, tmp_path: Path) -
         export(place, ["said", str(tmp_path / "board.xls")])
     with pytest.raises(BadInput, match="cannot be written"):
         export(place, ["said", str(tmp_path / "nowhere" / "board.csv")])
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+def test_answers_that_go_out_come_in_again(place: Actions, tmp_path: Path, name: str) -> None:
+    certain = [row | {"probabilities": {"no": 0.7, "yes": 0.3}} for row in _rows()]
+    words = ["task=said", "name=x", _write(tmp_path / "a", certain)]
+    first = import_predictions(place, words).run_id or ""
+    assert predictions(place, [first, str(tmp_path / name)]).data["rows"] == 300
+    again = import_predictions(place, ["task=said", "name=again", str(tmp_path / name)])
+    assert again.run_id != first
+    told = [place.home.run(run).metrics() for run in (first, again.run_id or "")]
+    assert told[0] == told[1]
+    with pytest.raises(BadInput, match=r"ends in .jsonl or .parquet"):
+        predictions(place, [first, str(tmp_path / "out.csv")])
+
+
+class TestHarness:
+    """Files as lm-evaluation-harness 0.4.13 writes them."""
+
+    def test_results_bring_their_samples_and_the_model_name(
+        self, place: Actions, tmp_path: Path
+    ) -> None:
+        file = self._write(tmp_path, wrong=30)
+        words = ["task=said", "name=pythia", str(file)]
+        folder = place.home.run(import_predictions(place, words).run_id or "")
+        (accuracy,) = [m for m in folder.metrics() if (m.name, m.split) == ("accuracy", "test")]
+        assert (accuracy.value, accuracy.n) == (pytest.approx(0.9), 300)
+        assert "lm-evaluation-harness 0.4.13, tiny, task said_mc" in folder.summary().notes[0]
+        assert any(m.name == "roc_auc" and m.value is not None for m in folder.metrics())
+
+    def test_generated_answers_are_read_by_their_text(self, place: Actions, tmp_path: Path) -> None:
+        samples = self._samples(wrong=60)
+        for sample in samples:
+            best = max(range(2), key=lambda i: float(sample["filtered_resps"][i][0]))
+            sample["filtered_resps"] = [f" {LABELS[best].upper()}\n"]
+        words = ["task=said", "name=x", _write(tmp_path / "samples.jsonl", samples)]
+        folder = place.home.run(import_predictions(place, words).run_id or "")
+        (accuracy,) = [m for m in folder.metrics() if (m.name, m.split) == ("accuracy", "test")]
+        assert accuracy.value == pytest.approx(0.8)
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"doc": {"text": "nobody said this"}}, "none of its fields"),
+            ({"target": "0"}, "its gold label is 'no'; in the task it is 'yes'"),
+            ({"arguments": {}}, "its choices are"),
+            ({"filtered_resps": [["much"], ["little"]]}, "not as lm_eval logs it"),
+            ({"filtered_resps": [["-9", "False"], ["-1", "False"]]}, "lm_eval counted an accuracy"),
+        ],
+        ids=["document", "gold", "choices", "numbers", "accuracy"],
+    )
+    def test_what_does_not_fit_is_named(
+        self, place: Actions, tmp_path: Path, change: dict[str, Any], words: str
+    ) -> None:
+        file = self._write(tmp_path, wrong=30, change=change)
+        with pytest.raises(BadData, match=words):
+            import_predictions(place, ["task=said", "name=x", str(file)])
+
+    def test_results_alone_are_refused_with_the_way_out(
+        self, place: Actions, tmp_path: Path
+    ) -> None:
+        file = self._write(tmp_path, wrong=30)
+        (tmp_path / "samples_said_mc_2026-11-25.jsonl").unlink()
+        with pytest.raises(BadData, match="run lm_eval with --log_samples"):
+            import_predictions(place, ["task=said", "name=x", str(file)])
+        file.write_text("[]")
+        with pytest.raises(BadData, match="no results file"):
+            import_predictions(place, ["task=said", "name=x", str(file)])
+
+    def _write(self, folder: Path, wrong: int, change: dict[str, Any] | None = None) -> Path:
+        samples = self._samples(wrong)
+        samples[1] |= change or {}
+        _write(folder / "samples_said_mc_2026-11-25.jsonl", samples)
+        results = {
+            "results": {"said_mc": {"acc,none": 1 - wrong / 300, "acc_stderr,none": 0.02}},
+            "n-shot": {"said_mc": 0},
+            "model_name": "tiny",
+            "lm_eval_version": "0.4.13",
+        }
+        file = folder / "results_2026-11-25.json"
+        file.write_text(json.dumps(results))
+        return file
+
+    def _samples(self, wrong: int) -> list[dict[str, Any]]:
+        found = []
+        for i, row in enumerate(_rows(wrong), 400):
+            said = LABELS.index(row["predicted"])
+            scores = [["-1.5" if place == said else "-4.0", "False"] for place in range(2)]
+            found.append(
+                {
+                    "doc_id": i,
+                    "doc": {"text": f"row {i} says {LABELS[i % 2]}", "label": i % 2},
+                    "target": str(i % 2),
+                    "arguments": {
+                        f"gen_args_{place}": {"arg_0": "Answer:", "arg_1": f" {label}"}
+                        for place, label in enumerate(LABELS)
+                    },
+                    "filtered_resps": scores,
+                    "filter": "none",
+                }
+            )
+        return found
 
 
 def test_a_card_is_one_that_the_hub_understands(place: Actions, tmp_path: Path) -> None:
