@@ -14,6 +14,7 @@ from storage.ledger import Ledger
 from storage.records import Method, RunSpec, Training
 from storage.tasks import explain
 
+_SPEC_KEYS = ("seed", "engine", "device", "scoring", "prompt", "shots")
 _TRAINING_KEYS = {
     "epochs": "epochs",
     "lr": "learning_rate",
@@ -43,7 +44,7 @@ def spec_from(command: Command, ledger: Ledger, settings: Settings, *, own_paths
         "base": bases.resolve(settings, base, own_paths=own_paths) if base else None,
         "dataset_digest": registered.dataset.content_digest,
         "training": _training(options, method),
-    } | {key: options[key] for key in ("seed", "engine", "device") if key in options}
+    } | {key: options[key] for key in _SPEC_KEYS if key in options}
     try:
         return RunSpec.model_validate(given)
     except ValidationError as error:
@@ -91,8 +92,11 @@ def _method(name: str | None, verb: str) -> Method:
 
 def _training(options: Mapping[str, str], method: Method) -> Training:
     given = {field: options[key] for key, field in _TRAINING_KEYS.items() if key in options}
-    if given and method is not Method.LORA:
-        keys = ", ".join(key for key in _TRAINING_KEYS if key in options)
+    fit = (
+        set(_TRAINING_KEYS) if method.is_trained else {"max_tokens"} if method.needs_base else set()
+    )
+    if any(key in options and key not in fit for key in _TRAINING_KEYS):
+        keys = ", ".join(key for key in _TRAINING_KEYS if key in options and key not in fit)
         raise BadInput(f"Method {method.value!r} is not trained in steps: leave out {keys}.")
     try:
         return Training.model_validate(given)

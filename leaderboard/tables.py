@@ -17,7 +17,7 @@ from storage.board_rows import (
     Step,
 )
 from storage.judgements import Arm, Finding, Gate, SeedPool, TargetReading, Worth
-from storage.records import Check, Metric, Outcome
+from storage.records import Check, Method, Metric, Outcome
 
 
 def board(rows: Sequence[BoardRow], span: BoardSpan, primary: str) -> str:
@@ -213,7 +213,7 @@ def _number(value: float | None, low: float | None, high: float | None) -> str:
 
 def _difference(row: BoardRow) -> str:
     if row.difference is None:
-        best = row.method in {"majority", "tfidf", "embedding"} and row.ranked and not row.against
+        best = Method(row.method).is_baseline and row.ranked and not row.against
         return _sub("is the best baseline" if best else "not compared")
     word = words.difference(row.difference_low, row.difference_high)
     css = {"better": "tb-better", "worse": "tb-worse"}.get(word, "")

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from storage.records import Outcome
+from storage.records import METHOD_WORDS, Outcome
 
 MISSING = "not measured"
 
@@ -63,11 +63,8 @@ GATES = {"eligible": "eligible", "needs_review": "needs review", "blocked": "blo
 EFFECTS = {"block": "blocks", "warn": "warns", "waived": "waived", "shown": "shown"}
 
 METHODS = {
-    "majority": "Majority class",
-    "tfidf": "tf-idf + logistic regression",
-    "embedding": "Embedding + logistic regression",
-    "lora": "LoRA fine-tune",
-    "external": "Outside model",
+    method.value: said.removeprefix("the ").removeprefix("an ")
+    for method, said in METHOD_WORDS.items()
 }
 
 STATUS = {
@@ -101,7 +98,7 @@ def check(identity: str) -> str:
 
 
 def method(name: str, base: str) -> str:
-    """`LoRA fine-tune of minilm`."""
+    """`LoRA fine-tuning of minilm`."""
     known = METHODS.get(name, name)
     join = {"lora": " of ", "external": " "}.get(name, " on ")
     return f"{known}{join}{base}" if base else known

@@ -71,24 +71,58 @@ class Method(StrEnum):
 
     MAJORITY = "majority"
     TFIDF = "tfidf"
+    ZERO_SHOT = "zero_shot"
+    FEW_SHOT = "few_shot"
     EMBEDDING = "embedding"
+    FROZEN = "frozen"
     LORA = "lora"
+    QLORA = "qlora"
+    FULL = "full"
     EXTERNAL = "external"
 
     @property
+    def words(self) -> str:
+        """The method in words, as within a sentence."""
+        return METHOD_WORDS[self]
+
+    @property
     def is_baseline(self) -> bool:
-        """Whether the method trains no language model: what fine-tuning has to beat."""
-        return self in {Method.MAJORITY, Method.TFIDF, Method.EMBEDDING}
+        """Whether the method leaves the language model as it is: what fine-tuning has to beat."""
+        return not self.is_tuned and self is not Method.EXTERNAL
 
     @property
     def is_tuned(self) -> bool:
-        """Whether the method trains a language model: what has to be worth it."""
-        return self is Method.LORA
+        """Whether the method changes a language model: what has to be worth it."""
+        return self in {Method.LORA, Method.QLORA, Method.FULL}
+
+    @property
+    def is_prompted(self) -> bool:
+        """Whether the base is asked as it is, by a prompt."""
+        return self in {Method.ZERO_SHOT, Method.FEW_SHOT}
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether something is trained in steps, with a learning rate and epochs."""
+        return self.is_tuned or self is Method.FROZEN
 
     @property
     def needs_base(self) -> bool:
         """Whether the method starts from a base model."""
-        return self in {Method.EMBEDDING, Method.LORA}
+        return self.is_trained or self.is_prompted or self is Method.EMBEDDING
+
+
+METHOD_WORDS = {
+    Method.MAJORITY: "the majority class",
+    Method.TFIDF: "tf-idf + logistic regression",
+    Method.ZERO_SHOT: "prompt without examples",
+    Method.FEW_SHOT: "prompt with examples",
+    Method.EMBEDDING: "embedding + logistic regression",
+    Method.FROZEN: "new head on a frozen base",
+    Method.LORA: "LoRA fine-tuning",
+    Method.QLORA: "QLoRA fine-tuning (4-bit base)",
+    Method.FULL: "full fine-tuning",
+    Method.EXTERNAL: "an outside model",
+}
 
 
 class Split(StrEnum):
@@ -322,6 +356,36 @@ class Target(Record):
     red: float
 
 
+TEXT_PLACE = "{text}"
+LABELS_PLACE = "{labels}"
+
+
+class Prompt(Record):
+    """How a text is put to a language model. Another wording is another prompt, with its own name.
+
+    `template` holds `{text}` once and may hold `{labels}`, a list of the words to answer with.
+    `words` says what is answered for a label; a label that is not named answers with itself, its
+    underscores as spaces.
+    """
+
+    system: str = Field(default="", max_length=8000)
+    template: str = Field(max_length=8000)
+    words: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _one_text(self) -> Self:
+        if self.template.count(TEXT_PLACE) != 1:
+            raise ValueError(f"a prompt's template needs {TEXT_PLACE} exactly once")
+        said = [word.strip() for word in self.words.values()]
+        if "" in said or len(set(said)) != len(said):
+            raise ValueError("the words of a prompt must differ, and none may be empty")
+        return self
+
+    def word(self, label: str) -> str:
+        """What is answered for a label."""
+        return self.words.get(label, label.replace("_", " ")).strip()
+
+
 class Task(Record):
     """What is to be learnt. A changed task is a new version; a board compares one version."""
 
@@ -337,6 +401,7 @@ class Task(Record):
     sealed: bool = False
     licence: str = ""
     targets: dict[str, Target] = Field(default_factory=dict)
+    prompts: dict[Name, Prompt] = Field(default_factory=dict)
     data: DataSource
     policy: Policy = Policy()
 
@@ -386,8 +451,35 @@ class RunSpec(Record):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     seed: int = Field(default=1, ge=0, lt=2**31)
     training: Training = Training()
+    scoring: Literal["auto", "head", "label_words"] = "auto"
+    prompt: str | None = None
+    shots: int | None = Field(default=None, ge=1, le=64)
     dataset_digest: str | None = None
     label: str = Field(default="", max_length=80)
+
+    @property
+    def by_label_words(self) -> bool:
+        """Whether the label is read from the likelihoods of words, and not from a head."""
+        return (
+            self.method.is_prompted or self.method is Method.QLORA or self.scoring == "label_words"
+        )
+
+    @model_validator(mode="after")
+    def _keys_of_the_method(self) -> Self:
+        if self.scoring == "head" and self.by_label_words:
+            raise ValueError(f"method {self.method.value!r} has no head: leave `scoring` out")
+        if self.scoring == "label_words" and not (self.method.is_tuned or self.method.is_prompted):
+            raise ValueError(
+                f"method {self.method.value!r} does not answer with words: leave `scoring` out"
+            )
+        if self.shots is not None and self.method is not Method.FEW_SHOT:
+            raise ValueError("`shots` belongs to method 'few_shot'")
+        if self.prompt is not None and not self.by_label_words:
+            raise ValueError("`prompt` needs a method that is prompted, or scoring=label_words")
+        if self.prompt is not None and self.prompt not in self.task.prompts:
+            known = ", ".join(self.task.prompts) or "none; the built-in one is used"
+            raise ValueError(f"the task has no prompt {self.prompt!r}; it has {known}")
+        return self
 
     @model_validator(mode="after")
     def _base_where_needed(self) -> Self:

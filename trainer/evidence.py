@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,11 @@ from trainer.data.dataset import Dataset
 from trainer.data.fingerprints import fingerprints
 from trainer.data.schema import Example
 from trainer.evaluate.predictions import Predictions
-from trainer.methods.fitting import CurvePoint, ValidationLosses
+from trainer.methods.fitting import CurvePoint, Rendered, ValidationLosses
 from trainer.timing import Latencies
+
+RENDERED = "rendered.json"
+"""The first rows as a language model reads them: prompt, answer and tokens of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Evidence:
     counterfactuals: Sequence[Counterfactual]
     summary: EvidenceSummary
     environment: Mapping[str, object]
+    rendered: Sequence[Rendered] = ()
 
 
 def write_evidence(folder: Path, evidence: Evidence) -> None:
@@ -66,6 +70,9 @@ def write_evidence(folder: Path, evidence: Evidence) -> None:
     write_whole(folder / "summary.json", evidence.summary.model_dump_json(indent=1))
     version: DatasetVersion = evidence.dataset.version
     write_whole(folder / "dataset.json", version.model_dump_json(indent=1))
+    if evidence.rendered:
+        rows = [asdict(row) for row in evidence.rendered]
+        write_whole(folder / RENDERED, json.dumps(rows, indent=1, ensure_ascii=False))
     environment = json.dumps(evidence.environment, indent=1, ensure_ascii=False)
     write_whole(folder / "environment.json", environment)
 

@@ -119,6 +119,7 @@ def run_job(job: Job) -> None:
             counterfactuals=checked.counterfactuals,
             summary=summary,
             environment=describe(fitted.threads, fitted.device),
+            rendered=fitted.rendered,
         ),
     )
     job.folder.publish_evidence(job.attempt, staging, adapter)

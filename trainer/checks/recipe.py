@@ -9,18 +9,20 @@ class Recipe:
     """The settings of a training that advice can change.
 
     Attributes:
+        rank: None where no LoRA was trained.
         best_share: The step that was kept, as a share of all steps.
     """
 
     epochs: float
-    rank: int
+    rank: int | None
     learning_rate: float
     best_share: float
 
     def gentler(self) -> str:
         """Train to where validation was best, with half the rank."""
         epochs = max(self.epochs * min(self.best_share, 0.5), 0.1)
-        return f"epochs={epochs:.2g} rank={max(self.rank // 2, 1)}"
+        rank = f" rank={max(self.rank // 2, 1)}" if self.rank else ""
+        return f"epochs={epochs:.2g}{rank}"
 
     def shorter(self) -> str:
         """Train to where validation was best."""
@@ -38,6 +40,7 @@ def recipe_of(
     epochs, rank, rate = (training.get(name) for name in ("epochs", "rank", "learning_rate"))
     if not steps or best_step is None or not isinstance(epochs, int | float):
         return None
-    if not isinstance(rank, int) or not isinstance(rate, int | float):
+    if not isinstance(rate, int | float):
         return None
-    return Recipe(float(epochs), rank, float(rate), best_step / steps)
+    lora = rank if isinstance(rank, int) else None
+    return Recipe(float(epochs), lora, float(rate), best_step / steps)

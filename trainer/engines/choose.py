@@ -20,22 +20,24 @@ class Choice:
     fallback: bool = False
 
 
-def choose(asked: Asked, config: Mapping[str, object], device: Device) -> Choice:
-    """The engine for a classification head.
+def choose(asked: Asked, config: Mapping[str, object], device: Device, *, head: bool) -> Choice:
+    """The engine of a training.
 
     Heads use plain PEFT unless the spec asks for Unsloth: its classification path is young (issues
-    372, 1461 and 2704 of its tracker were open in October 2026), and it trains decoders only.
+    372, 1461 and 2704 of its tracker were open in October 2026), and it trains decoders only. What
+    answers with words uses Unsloth where it can.
     """
-    if asked != "unsloth":
+    if asked == "transformers" or (asked == "auto" and head):
         why = "as asked" if asked == "transformers" else "heads use plain PEFT by default"
         return Choice(_transformers(), f"{why}, on {device}")
-    found = _usable(config, device)
+    found, wanted = _usable(config, device), "as asked" if asked == "unsloth" else "by default"
     if found.usable:
         from trainer.engines.unsloth import UnslothEngine
 
-        return Choice(UnslothEngine(), f"as asked: {found.reason}")
-    reason = f"unsloth was asked for, but {found.reason}; transformers + PEFT instead, on {device}"
-    return Choice(_transformers(), reason, fallback=True)
+        return Choice(UnslothEngine(), f"{wanted}: {found.reason}")
+    first = "unsloth was asked for" if asked == "unsloth" else "unsloth is the default here"
+    reason = f"{first}, but {found.reason}; transformers + PEFT instead, on {device}"
+    return Choice(_transformers(), reason, fallback=asked == "unsloth" or device == "cuda")
 
 
 def _usable(config: Mapping[str, object], device: Device) -> Preflight:

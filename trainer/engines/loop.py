@@ -7,34 +7,25 @@ them per example), saves optimiser state as pickles, and takes longer to set up 
 import math
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from storage.errors import BadInput
-from trainer.engines.batches import by_length, epoch_batches, padded
+from trainer.engines.batches import epoch_batches
 from trainer.engines.checkpoints import Checkpoints, Saved
+from trainer.engines.memory import OutOfMemory, is_out_of_memory
+from trainer.engines.objectives import Objective
 from trainer.engines.protocol import Device
 from trainer.engines.recipe import Recipe
-from trainer.evaluate import metrics
 from trainer.evaluate.arrays import BoolArray, FloatArray, IntArray
 from trainer.methods.fitting import CurvePoint
 from trainer.progress import Progress
 from trainer.stopping import Cancelled, StopRequest
 
-SCORING_BATCH = 64
 CURVE_POINTS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Encoded rows: token ids, class indices, and names."""
-
-    tokens: list[list[int]]
-    gold: IntArray
-    ids: tuple[str, ...]
+NAMED_ROWS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +33,18 @@ class Plan:
     """All that a training needs and does not change."""
 
     model: Any
-    train: Rows
-    validation: Rows
+    objective: Objective
+    lengths: IntArray
     recipe: Recipe
     seed: int
     device: Device
-    dtype: str
-    pad_id: int
-    metric: str
     checkpoints: Checkpoints
     progress: Progress
     stop: StopRequest
 
     @property
     def steps_per_epoch(self) -> int:
-        return math.ceil(len(self.train.tokens) / self.recipe.batch_size)
+        return math.ceil(len(self.lengths) / self.recipe.batch_size)
 
     @property
     def steps(self) -> int:
@@ -78,6 +66,8 @@ class State:
     step: int = 0
     seconds: float = 0.0
     worse: int = 0
+    pieces: int = 1
+    notes: list[str] = field(default_factory=list)
     best: dict[str, Any] = field(default_factory=dict)
     evaluated: list[int] = field(default_factory=list)
     losses: list[FloatArray] = field(default_factory=list)
@@ -134,9 +124,8 @@ def train(plan: Plan) -> Trained:
             raise Cancelled("asked to stop while training")
         epoch, place = divmod(state.step, plan.steps_per_epoch)
         if batches[0] != epoch:
-            lengths = np.array([len(row) for row in plan.train.tokens])
-            batches = (epoch, epoch_batches(lengths, plan.recipe.batch_size, plan.seed, epoch))
-        loss = _step(plan, optimiser, state.step, batches[1][place])
+            batches = (epoch, epoch_batches(plan.lengths, plan.recipe.batch_size, plan.seed, epoch))
+        loss = _step(plan, optimiser, state, batches[1][place])
         state.step += 1
         _note(plan, state, loss, state.seconds + time.monotonic() - mark)
     state.seconds += time.monotonic() - mark
@@ -145,76 +134,84 @@ def train(plan: Plan) -> Trained:
     return Trained(state, state.evaluated[state.best_place], resumed_from, stopped_early)
 
 
-def score(
-    model: Any,
-    rows: list[list[int]],
-    pad_id: int,
-    device: Device,
-    dtype: str,
-    stop: StopRequest | None = None,
-) -> FloatArray:
-    """Class logits in evaluation mode, shape (rows, labels), in the order of the rows.
-
-    Raises:
-        Cancelled: Asked to stop.
-    """
-    import torch
-
-    model.eval()
-    found: FloatArray | None = None
-    with torch.inference_mode():
-        for places in by_length(rows, SCORING_BATCH):
-            if stop:
-                stop.raise_if_requested()
-            batch = padded([rows[place] for place in places], pad_id, device)
-            with autocast(device, dtype):
-                logits = model(**batch).logits.double().cpu().numpy()
-            if found is None:
-                found = np.empty((len(rows), logits.shape[1]))
-            found[places] = logits
-    return found if found is not None else np.empty((0, 0))
-
-
-def softmax(logits: FloatArray) -> FloatArray:
-    """Rows of probabilities, shape as given."""
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
-
-
-def autocast(device: Device, dtype: str) -> AbstractContextManager[Any]:
-    """bfloat16 arithmetic where the run uses it; weights that learn stay float32."""
-    if dtype == "float32":
-        return nullcontext()
-    import torch
-
-    return torch.autocast(device, dtype=getattr(torch, dtype))
-
-
 # --- one step ------------------------------------------------------------------------------------
 
 
-def _step(plan: Plan, optimiser: Any, step: int, places: IntArray) -> float:
-    import torch
+def _step(plan: Plan, optimiser: Any, state: State, places: IntArray) -> float:
+    """One step on a batch, in as many pieces as memory asks for; the mean loss.
 
-    plan.model.train()
+    Raises:
+        BadInput: The loss or the gradient is not a number any more.
+        OutOfMemory: One row alone is too much.
+    """
     for group in optimiser.param_groups:
-        group["lr"] = _rate(plan, step)
-    batch = padded([plan.train.tokens[place] for place in places], plan.pad_id, plan.device)
-    gold = torch.as_tensor(plan.train.gold[places], device=plan.device)
-    with autocast(plan.device, plan.dtype):
-        logits = plan.model(**batch).logits
-    loss = torch.nn.functional.cross_entropy(logits.float(), gold)
-    value = float(loss.item())
-    if not math.isfinite(value):
-        raise BadInput(
-            f"Training diverged: at step {step + 1} the loss is {value}. "
-            f"Lower learning_rate (now {plan.recipe.learning_rate:g})."
-        )
-    loss.backward()  # type: ignore[no-untyped-call]  # torch 2.13 leaves it untyped
-    torch.nn.utils.clip_grad_norm_(list(plan.trainable().values()), plan.recipe.clip)
+        group["lr"] = _rate(plan, state.step)
+    while True:
+        try:
+            value = _accumulate(plan, places, state.pieces)
+            break
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            _halve(plan, optimiser, state, len(places), str(error))
+    norm = _clip(plan)
+    if not (math.isfinite(value) and math.isfinite(norm)):
+        raise BadInput(_diverged(plan, state.step + 1, value, norm, places))
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
     return value
+
+
+def _accumulate(plan: Plan, places: IntArray, pieces: int) -> float:
+    """Add up the gradient of the mean loss over a batch; that loss."""
+    plan.model.train()
+    weight, value = plan.objective.weight(places), 0.0
+    for part in np.array_split(places, min(pieces, len(places))):
+        loss = plan.objective.loss(plan.model, part) / weight
+        loss.backward()
+        value += float(loss.item())
+    return value
+
+
+def _clip(plan: Plan) -> float:
+    """Shorten the gradient where it is too long; its length before."""
+    import torch
+
+    weights = list(plan.trainable().values())
+    return float(torch.nn.utils.clip_grad_norm_(weights, plan.recipe.clip))
+
+
+def _halve(plan: Plan, optimiser: Any, state: State, rows: int, why: str) -> None:
+    """Take batches in twice as many pieces from now on: the same gradient in less memory."""
+    import torch
+
+    optimiser.zero_grad(set_to_none=True)
+    if plan.device == "cuda":
+        torch.cuda.empty_cache()
+    if state.pieces >= rows:
+        raise OutOfMemory(
+            f"Memory does not suffice for one row at a time (step {state.step + 1}; {why[:200]}). "
+            "Lower max_tokens, choose a smaller base, or send the run to a larger host."
+        )
+    state.pieces *= 2
+    note = (
+        f"out of memory at step {state.step + 1}: batches of {rows} are taken in {state.pieces} "
+        "pieces from here on, their gradients added up"
+    )
+    state.notes.append(note)
+    plan.progress.warning(note)
+
+
+def _diverged(plan: Plan, step: int, value: float, norm: float, places: IntArray) -> str:
+    what = (
+        f"the loss is {value}" if not math.isfinite(value) else f"the gradient's length is {norm}"
+    )
+    named = ", ".join(str(place + 1) for place in places[:NAMED_ROWS])
+    more = f" and {len(places) - NAMED_ROWS} more" if len(places) > NAMED_ROWS else ""
+    return (
+        f"Training diverged: at step {step} {what}, on training examples {named}{more}. "
+        f"Lower learning_rate (now {plan.recipe.learning_rate:g})."
+    )
 
 
 def _rate(plan: Plan, step: int) -> float:
@@ -244,26 +241,22 @@ def _evaluation_due(plan: Plan, state: State) -> bool:
 def _evaluate(plan: Plan, optimiser: Any, state: State) -> None:
     """Losses of every validation example; the weights are kept if they are the best so far."""
     try:
-        logits = score(
-            plan.model, plan.validation.tokens, plan.pad_id, plan.device, plan.dtype, plan.stop
-        )
+        found = plan.objective.evaluate(plan.model, plan.stop)
     except Cancelled:
         # The step itself is done: a resumed run begins with this evaluation.
         _save(plan, optimiser, state)
         raise
-    probabilities = softmax(logits)
-    losses = metrics.example_log_losses(probabilities, plan.validation.gold)
+    losses = found.losses
     earlier = state.losses[state.best_place] if state.losses else None
     state.evaluated.append(state.step)
     state.losses.append(losses)
-    state.correct.append(probabilities.argmax(axis=1) == plan.validation.gold)
+    state.correct.append(found.correct)
     if earlier is None or losses.mean() < earlier.mean():
-        state.best = {name: p.detach().clone() for name, p in plan.trainable().items()}
+        state.best = {name: p.detach().to("cpu", copy=True) for name, p in plan.trainable().items()}
         state.worse = 0
     elif _clearly_worse(losses, earlier):
         state.worse += 1
-    value = _metric(plan.metric, probabilities, plan.validation.gold)
-    _add_to_curve(plan, state, float(losses.mean()), value)
+    _add_to_curve(plan, state, float(losses.mean()), found.value)
     plan.progress.evaluation(state.step, plan.steps, None, float(losses.mean()))
 
 
@@ -271,16 +264,6 @@ def _clearly_worse(losses: FloatArray, best: FloatArray) -> bool:
     """Worse by more than a paired standard error: noise alone must not end a training."""
     difference = losses - best
     return float(difference.mean()) > float(difference.std()) / math.sqrt(len(difference))
-
-
-def _metric(name: str, probabilities: FloatArray, gold: IntArray) -> float:
-    """The task's metric where it comes from the confusion counts, else accuracy."""
-    predicted = np.asarray(probabilities.argmax(axis=1), np.int64)
-    counts = metrics.class_counts(gold, predicted, probabilities.shape[1])
-    by_name = {"macro_f1": metrics.macro_f1, "weighted_f1": metrics.weighted_f1, "mcc": metrics.mcc}
-    if name in by_name:
-        return float(by_name[name](counts))
-    return float((predicted == gold).mean())
 
 
 def _add_to_curve(plan: Plan, state: State, loss: float, value: float) -> None:
@@ -314,6 +297,8 @@ def _save(plan: Plan, optimiser: Any, state: State) -> None:
     rest = {
         "seconds": state.seconds,
         "worse": state.worse,
+        "pieces": state.pieces,
+        "notes": state.notes,
         "evaluated": state.evaluated,
         "curve": [asdict(point) for point in state.curve],
     }
@@ -348,7 +333,9 @@ def _restored(plan: Plan, optimiser: Any) -> State:
         step=saved.step,
         seconds=saved.state["seconds"],
         worse=saved.state["worse"],
-        best={name: value.to(plan.device) for name, value in _named(tensors, "best").items()},
+        pieces=saved.state["pieces"],
+        notes=saved.state["notes"],
+        best=_named(tensors, "best"),
         evaluated=saved.state["evaluated"],
         losses=list(losses.numpy()) if losses is not None else [],
         correct=list(tensors["correct"].numpy()) if losses is not None else [],

@@ -9,18 +9,23 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from storage.records import BaseRef
-from trainer.engines.recipe import Recipe
+from trainer.engines.recipe import Adaptation, Recipe
 
 Device = Literal["cpu", "cuda"]
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A classification head with LoRA, as asked for."""
+    """A base to be trained, as asked for.
+
+    Attributes:
+        labels: Of a classification head; None for a language model that answers with words.
+    """
 
     base: BaseRef
     folder: Path
-    labels: tuple[str, ...]
+    adaptation: Adaptation
+    labels: tuple[str, ...] | None
     recipe: Recipe
     seed: int
     device: Device
@@ -29,7 +34,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A PEFT model on its device, its head and adapters trainable.
+    """A model on its device, what learns in it trainable.
 
     Attributes:
         dtype: Of the computation: `float32` or `bfloat16`.

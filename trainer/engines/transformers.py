@@ -6,7 +6,9 @@ from typing import Any
 
 from storage.errors import BadInput
 from storage.records import BaseRef
+from trainer.data.tokens import base_config
 from trainer.engines.protocol import Device, Order, Prepared
+from trainer.engines.recipe import is_decoder
 
 HEADS = ("classifier", "score")
 """Heads that PEFT 0.21 saves by itself for sequence classification, and keeps LoRA out of."""
@@ -14,7 +16,7 @@ NEW_MODULES_LIMIT = 12
 
 
 class TransformersEngine:
-    """A classification head trained in full, and LoRA on every linear layer below it."""
+    """LoRA on every linear layer, or a whole model; a classification head is trained in full."""
 
     name = "transformers"
 
@@ -23,24 +25,96 @@ class TransformersEngine:
 
     def prepare(self, order: Order) -> Prepared:
         import torch
-        from peft import LoraConfig, TaskType, get_peft_model
 
         torch.manual_seed(order.seed)
-        model, fresh = load_base(order.folder, order.labels, order.pad_id)
-        dtype = compute_dtype(order.device)
-        config = LoraConfig(
-            task_type=TaskType.SEQ_CLS,
-            r=order.recipe.rank,
-            lora_alpha=order.recipe.alpha,
-            lora_dropout=order.recipe.dropout,
-            target_modules="all-linear",
-            exclude_modules=list(fresh) or None,
-            modules_to_save=list(fresh) or None,
+        if order.labels is not None:
+            model, fresh = load_base(order.folder, order.labels, order.pad_id)
+        else:
+            quantised = order.adaptation == "qlora"
+            kind = "float32" if order.adaptation == "full" else None
+            model, fresh = load_causal(order.folder, order.device, kind, quantised), ()
+        if order.adaptation in {"lora", "qlora"}:
+            model = _with_lora(model, order, fresh)
+        elif order.adaptation == "frozen":
+            model.requires_grad_(False)
+            for name in fresh:
+                model.get_submodule(name).requires_grad_(True)
+        if order.adaptation != "qlora":
+            model.to(order.device)
+        return Prepared(model, compute_dtype(order.device))
+
+
+def _with_lora(model: Any, order: Order, fresh: tuple[str, ...]) -> Any:
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    config = LoraConfig(
+        task_type=TaskType.CAUSAL_LM if order.labels is None else TaskType.SEQ_CLS,
+        r=order.recipe.rank,
+        lora_alpha=order.recipe.alpha,
+        lora_dropout=order.recipe.dropout,
+        target_modules="all-linear",
+        exclude_modules=list(fresh) or None,
+        modules_to_save=list(fresh) or None,
+    )
+    peft = get_peft_model(model, config)
+    name_base(peft, order.base, order.folder)
+    return peft
+
+
+def load_causal(
+    folder: Path, device: Device, dtype: str | None = None, quantised: bool = False
+) -> Any:
+    """A causal language model on its device: float32 on a CPU, else half precision or 4 bits.
+
+    Raises:
+        BadInput: The base is none, or 4 bits were asked for where they cannot be had.
+    """
+    from transformers import AutoModelForCausalLM, logging
+
+    quiet(logging)
+    if not is_decoder(base_config(folder)):
+        raise BadInput(
+            f"Base {str(folder)!r} reads both ways (BERT-type) and cannot write answers. Choose a "
+            "Llama-type base, or another method: embedding, or lora with a head."
         )
-        peft = get_peft_model(model, config)
-        name_base(peft, order.base, order.folder)
-        peft.to(order.device)
-        return Prepared(peft, dtype)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype or compute_dtype(device),
+            trust_remote_code=False,
+            use_safetensors=True,
+            local_files_only=True,
+            **(_four_bits(device) if quantised else {}),
+        )
+    except (ValueError, OSError) as error:
+        raise BadInput(
+            f"Base {str(folder)!r} cannot be loaded as a language model: "
+            f"{str(error).splitlines()[0]} Choose a Llama-type base."
+        ) from error
+    return model if quantised else model.to(device)
+
+
+def _four_bits(device: Device) -> dict[str, Any]:
+    from importlib.util import find_spec
+
+    if device != "cuda" or find_spec("bitsandbytes") is None:
+        found = "this run computes on the CPU" if device != "cuda" else "bitsandbytes is missing"
+        raise BadInput(
+            f"method=qlora keeps the base in 4 bits, which needs a CUDA GPU and bitsandbytes, but "
+            f"{found}. Use method=lora, or send the run to a GPU host (extra `gpu`)."
+        )
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    return {
+        "device_map": {"": 0},
+        "quantization_config": BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        ),
+    }
 
 
 def load_base(folder: Path, labels: tuple[str, ...], pad_id: int) -> tuple[Any, tuple[str, ...]]:
@@ -76,14 +150,6 @@ def load_base(folder: Path, labels: tuple[str, ...], pad_id: int) -> tuple[Any, 
     model.config.pad_token_id = pad_id
     mismatched = [entry[0] for entry in info["mismatched_keys"]]
     return model, _fresh_modules([*info["missing_keys"], *mismatched], folder)
-
-
-def load_adapter(folder: Path, base: Any, device: Device) -> Any:
-    """A saved adapter on its base, ready to score."""
-    from peft import PeftModel
-
-    model = PeftModel.from_pretrained(base, str(folder), is_trainable=False)
-    return model.to(device).eval()
 
 
 def compute_dtype(device: Device) -> str:

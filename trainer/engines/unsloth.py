@@ -1,4 +1,4 @@
-"""Unsloth: faster kernels on a CUDA GPU, used for a head only when the spec asks for it.
+"""Unsloth: faster kernels on a CUDA GPU; for a head only when the spec asks for it.
 
 Written after its source (2026.10.7): it must be imported before transformers and peft; it loads in
 4 bits and swaps the base for another repository unless told not to; its compiled code goes to the
@@ -16,7 +16,7 @@ TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 
 
 class UnslothEngine:
-    """`FastLanguageModel` with a classification head."""
+    """`FastLanguageModel`, with or without a classification head."""
 
     name = "unsloth"
 
@@ -29,27 +29,31 @@ class UnslothEngine:
         from unsloth import FastLanguageModel
 
         torch.manual_seed(order.seed)
-        labels = order.labels
+        four_bits, whole = order.adaptation == "qlora", order.adaptation == "full"
         try:
             model, _ = FastLanguageModel.from_pretrained(
                 model_name=str(order.folder),
                 max_seq_length=order.recipe.max_tokens,
                 dtype=torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16,
-                load_in_4bit=False,
+                load_in_4bit=four_bits,
+                load_in_16bit=not four_bits and not whole,
+                full_finetuning=whole,
                 use_exact_model_name=True,
                 trust_remote_code=False,
                 use_gradient_checkpointing=False,
                 random_state=order.seed,
-                num_labels=len(labels),
-                id2label=dict(enumerate(labels)),
-                label2id={label: place for place, label in enumerate(labels)},
+                **_head(order.labels),
             )
         except (ValueError, NotImplementedError, OSError) as error:
             raise BadInput(
                 f"Unsloth cannot load base {order.base.name!r}: {str(error).splitlines()[0]} "
                 "Use engine=transformers."
             ) from error
-        model.config.pad_token_id = order.pad_id
+        dtype = "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+        if order.labels is not None:
+            model.config.pad_token_id = order.pad_id
+        if whole:
+            return Prepared(model, dtype)
         model = FastLanguageModel.get_peft_model(
             model,
             r=order.recipe.rank,
@@ -63,5 +67,14 @@ class UnslothEngine:
         from trainer.engines.transformers import name_base
 
         name_base(model, order.base, order.folder)
-        dtype = "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
         return Prepared(model, dtype)
+
+
+def _head(labels: tuple[str, ...] | None) -> dict[str, object]:
+    if labels is None:
+        return {}
+    return {
+        "num_labels": len(labels),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: place for place, label in enumerate(labels)},
+    }

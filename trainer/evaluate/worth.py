@@ -33,7 +33,7 @@ class Way:
     """One arm: the run that stands for a method and base, chosen on validation.
 
     Attributes:
-        name: As a person knows it, such as `LoRA fine-tune of minilm`.
+        name: As a person knows it, such as `LoRA fine-tuning of minilm`.
         cost: Training and a month of answers in money; None without prices.
         machine_seconds: The same in seconds of the machine, for the order where there is no price.
     """
@@ -173,7 +173,8 @@ def _multiple(one: float | None, other: float | None) -> float | None:
 def _missing(others: Sequence[Way]) -> tuple[str, ...]:
     had = {way.method for way in others}
     missing = [method.value for method in EXPECTED if method not in had]
-    return (*missing, *([] if Method.EXTERNAL in had else PROMPTED))
+    prompted = () if Method.EXTERNAL in had else PROMPTED
+    return (*missing, *(name for name in prompted if name not in {m.value for m in had}))
 
 
 def _arm(way: Way, difference: PairedDifference | None, against: str) -> Arm:

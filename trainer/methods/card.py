@@ -7,11 +7,27 @@ from typing import Literal
 from pydantic import ValidationError
 
 from storage.errors import CorruptFolder
-from storage.records import BaseIdentity, BaseRef, Method, Record
+from storage.records import BaseIdentity, BaseRef, Method, Prompt, Record
 from trainer.engines.bases import locate, weights_hash
 from trainer.methods.fitting import BaseFiles
 
 CARD = "tuneboard.json"
+
+
+class Words(Record):
+    """How a language model is asked, and how the likelihoods of its answers are read.
+
+    Attributes:
+        shots: Text and label of each example that is shown.
+        prior: The answers' log-likelihoods without a text, subtracted from each score; empty where
+            the sums stand as they are.
+        packed: Whether all answers are scored in one pass.
+    """
+
+    prompt: Prompt
+    shots: tuple[tuple[str, str], ...] = ()
+    prior: tuple[float, ...] = ()
+    packed: bool = True
 
 
 class ModelCard(Record):
@@ -28,6 +44,7 @@ class ModelCard(Record):
     pad_token_id: int | None = None
     device: str = "cpu"
     dtype: str = "float32"
+    words: Words | None = None
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
@@ -49,16 +66,17 @@ def card_for(
     method: Method,
     labels: tuple[str, ...],
     base: BaseFiles,
-    pooling: str,
+    pooling: str | None = None,
     device: str = "cpu",
     dtype: str = "float32",
     pad_token_id: int | None = None,
+    words: Words | None = None,
 ) -> ModelCard:
     """The card of a model that stands on a base."""
     return ModelCard(
         method=method,
         labels=labels,
-        scoring="head",
+        scoring="label words" if words else "head",
         base=base.identity,
         base_ref=base.ref,
         max_tokens=base.token_limit,
@@ -66,6 +84,7 @@ def card_for(
         pad_token_id=pad_token_id,
         device=device,
         dtype=dtype,
+        words=words,
     )
 
 

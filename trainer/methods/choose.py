@@ -25,12 +25,20 @@ def fit(request: FitRequest) -> Fitted:
             from trainer.methods import embedding
 
             return embedding.fit(request)
-        case Method.LORA:
-            from trainer.methods import lora
+        case Method.ZERO_SHOT | Method.FEW_SHOT:
+            from trainer.methods import prompted
 
-            return lora.fit(request)
-        case Method.EXTERNAL:
-            raise InternalError("predictions from outside are imported, never fitted")
+            return prompted.fit(request)
+        case _ if request.spec.by_label_words:
+            from trainer.methods import words
+
+            return words.fit(request)
+        case Method.LORA | Method.QLORA | Method.FULL | Method.FROZEN:
+            from trainer.methods import head
+
+            return head.fit(request)
+        case _:
+            raise InternalError(f"method {request.spec.method.value} is not fitted here")
 
 
 def load(folder: Path) -> Classifier:
@@ -40,7 +48,8 @@ def load(folder: Path) -> Classifier:
         CorruptFolder: The folder is not whole, or the base's weights are not the same any more.
         BadInput: The base cannot be found.
     """
-    match read_card(folder).method:
+    card = read_card(folder)
+    match card.method:
         case Method.MAJORITY:
             from trainer.methods import majority
 
@@ -53,9 +62,13 @@ def load(folder: Path) -> Classifier:
             from trainer.methods import embedding
 
             return embedding.load(folder)
-        case Method.LORA:
-            from trainer.methods import lora
+        case _ if card.words is not None:
+            from trainer.methods import words
 
-            return lora.load(folder)
-        case Method.EXTERNAL:
-            raise InternalError("predictions from outside come without a model")
+            return words.load(folder)
+        case Method.LORA | Method.QLORA | Method.FULL | Method.FROZEN:
+            from trainer.methods import head
+
+            return head.load(folder)
+        case _:
+            raise InternalError(f"a saved model of method {card.method.value} cannot be loaded")

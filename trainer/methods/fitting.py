@@ -88,6 +88,16 @@ class ValidationLosses:
 
 
 @dataclass(frozen=True, slots=True)
+class Rendered:
+    """A training row, or a test row, as the model reads it."""
+
+    prompt: str
+    answer: str
+    prompt_tokens: int
+    answer_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fitted:
     """A fitted model and how it came about."""
 
@@ -110,4 +120,5 @@ class Fitted:
     text_losses: TextLosses | None = None
     retention: Retention | None = None
     answers: tuple[Answer, ...] | None = None
+    rendered: tuple[Rendered, ...] = ()
     notes: tuple[str, ...] = field(default=())

@@ -14,14 +14,6 @@ from trainer.evaluate.worth import Way, judge
 ANSWERS = 1000
 """Answers whose machine time counts beside training where nobody said how many are expected."""
 
-NAMES = {
-    "majority": "the majority class",
-    "tfidf": "tf-idf + logistic regression",
-    "embedding": "embedding + logistic regression",
-    "lora": "LoRA fine-tuning",
-    "external": "an outside model",
-}
-
 
 def prices_of(settings: PriceSettings, task: str) -> Prices:
     """The prices as they hold for a task."""
@@ -132,7 +124,7 @@ def _name(candidate: Candidate) -> str:
     if candidate.method is Method.EXTERNAL:
         return candidate.base  # the name it was imported under
     base = f" of {candidate.base}" if candidate.base else ""
-    return f"{NAMES[candidate.method.value]}{base}"
+    return f"{candidate.method.words}{base}"
 
 
 def _time(candidate: Candidate) -> Time:

@@ -186,7 +186,7 @@ def test_a_folder_that_was_never_renamed_is_not_a_checkpoint(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("asked", "said"), [("auto", "by default"), ("transformers", "as asked")])
 def test_heads_are_trained_by_plain_peft(asked: str, said: str) -> None:
-    found = choose(asked, LLAMA, "cpu")  # type: ignore[arg-type]
+    found = choose(asked, LLAMA, "cpu", head=True)  # type: ignore[arg-type]
     assert (found.engine.name, found.fallback) == ("transformers", False)
     assert said in found.reason
 
@@ -198,10 +198,16 @@ def test_heads_are_trained_by_plain_peft(asked: str, said: str) -> None:
 def test_unsloth_that_cannot_be_used_is_replaced_with_a_stated_reason(
     config: dict[str, object], device: str, said: str
 ) -> None:
-    found = choose("unsloth", config, device)  # type: ignore[arg-type]
+    found = choose("unsloth", config, device, head=True)  # type: ignore[arg-type]
     assert (found.engine.name, found.fallback) == ("transformers", True)
     assert said in found.reason
     assert "unsloth was asked for" in found.reason
+
+
+def test_what_answers_with_words_uses_unsloth_where_it_can_and_says_where_not() -> None:
+    found = choose("auto", LLAMA, "cpu", head=False)
+    assert (found.engine.name, found.fallback) == ("transformers", False)
+    assert "unsloth is the default here, but it needs a CUDA GPU" in found.reason
 
 
 def test_the_preflight_says_why_unsloth_is_not_here() -> None:

@@ -23,6 +23,10 @@ CASES = [
     (Method.EMBEDDING, "tiny_llama"),
     (Method.LORA, "tiny_bert"),
     (Method.LORA, "tiny_llama"),
+    (Method.FULL, "tiny_bert"),
+    (Method.FULL, "tiny_llama"),
+    (Method.FROZEN, "tiny_bert"),
+    (Method.FROZEN, "tiny_llama"),
 ]
 IDS = [f"{method.value}-{base}" if base else method.value for method, base in CASES]
 
