@@ -87,7 +87,7 @@ def task(item: RegisteredTask, *, added: bool = False) -> Reply:
     verb = "is registered" if added else "was registered"
     lines = [
         f"*{item.task.name}* version {item.task.version} {verb} by {item.added_by}.",
-        f"Primary metric {item.task.primary_metric}; labels: {_some(item.dataset.labels)}.",
+        f"Primary metric {item.task.primary_metric}; {_of_labels(item.dataset.labels)}",
         *data_lines(item.dataset),
     ]
     return Reply("\n".join(lines), data={"task": task_json(item)})
@@ -501,6 +501,10 @@ def _seconds_before(spec: RunSpec, ledger: Ledger, home: Home) -> float | None:
         if summary:
             return total_seconds(summary)
     return None
+
+
+def _of_labels(labels: Sequence[str]) -> str:
+    return f"labels: {_some(labels)}." if labels else "answers are written, not labels."
 
 
 def _some(labels: Sequence[str], most: int = 8) -> str:

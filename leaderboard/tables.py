@@ -17,14 +17,15 @@ from storage.board_rows import (
     Step,
 )
 from storage.judgements import Arm, Finding, Gate, SeedPool, TargetReading, Worth
-from storage.records import Check, Method, Metric, Outcome
+from storage.records import PRIMARY_METRICS, Check, Method, Metric, Outcome, TaskKind
 
 
 def board(rows: Sequence[BoardRow], span: BoardSpan, primary: str) -> str:
     """The board of a task. Where macro F1 ranks, accuracy stands beside it instead of it again."""
     second = "accuracy" if primary == "macro_f1" else "macro_f1"
-    columns = ["Place", "Method", words.metric(primary).capitalize(), words.metric(second)]
-    columns += [] if primary == "roc_auc" else ["ROC AUC"]
+    columns = ["Place", "Method", words.metric(primary).capitalize()]
+    if primary in PRIMARY_METRICS[TaskKind.CLASSIFICATION]:
+        columns += [words.metric(second)] + ([] if primary == "roc_auc" else ["ROC AUC"])
     priced = any(row.cost_per_1000 is not None for row in rows)
     columns += ["Against the best baseline", "Flags", "Policy", "Latency p95"]
     columns += ["Cost"] if priced else []
@@ -38,14 +39,15 @@ def _board_cells(
     row: BoardRow, span: BoardSpan, primary: str, second: str, *, priced: bool
 ) -> list[str]:
     auc = _number(row.roc_auc, row.roc_auc_low, row.roc_auc_high)
+    labelled = primary in PRIMARY_METRICS[TaskKind.CLASSIFICATION]
     return [
         f'<span class="tb-place">{words.place(row.place_low, row.place_high)}</span>'
         + _sub(f"group {row.tie_group}" if row.tie_group else ""),
         _method(row),
         _primary(row, span),
-        _second(row, second),
-        *([] if primary == "roc_auc" else [auc]),
-        _difference(row),
+        *([_second(row, second)] if labelled else []),
+        *([auc] if labelled and primary != "roc_auc" else []),
+        _difference(row, primary),
         flags(row.flags, measured=row.value is not None),
         gate(row.gate),
         _cell(words.milliseconds(row.latency_p95_ms)),
@@ -125,7 +127,7 @@ def arms(worth: Worth, primary: str) -> str:
             f"{link(run_address(arm.run_id), words.method(arm.method.value, arm.base))}"
             f"{_sub('kept' if arm.run_id == worth.recommended else '')}",
             _number(arm.primary.value, arm.primary.low, arm.primary.high),
-            _arm_difference(arm),
+            _arm_difference(arm, primary),
             _cell(words.cost(arm.cost)),
             _cell(words.cost(arm.cost_per_1000)),
             _cell(words.milliseconds(arm.latency_p95_ms)),
@@ -136,13 +138,13 @@ def arms(worth: Worth, primary: str) -> str:
     return table([*columns, "Per 1,000 answers", "Latency p95"], cells)
 
 
-def _arm_difference(arm: Arm) -> str:
+def _arm_difference(arm: Arm, metric: str) -> str:
     if arm.difference is None:
         return _sub("–")
     found = arm.difference
     return (
-        f'<span class="tb-num">{words.points(found.value)}</span> {text(arm.words)}'
-        f"{_sub(words.points_interval(found.low, found.high))}"
+        f'<span class="tb-num">{words.points(found.value, metric)}</span> {text(arm.words)}'
+        f"{_sub(words.points_interval(found.low, found.high, metric))}"
     )
 
 
@@ -211,15 +213,15 @@ def _number(value: float | None, low: float | None, high: float | None) -> str:
     return f'<span class="tb-num">{words.number(value)}</span>{_sub(words.interval(low, high))}'
 
 
-def _difference(row: BoardRow) -> str:
+def _difference(row: BoardRow, metric: str) -> str:
     if row.difference is None:
         best = Method(row.method).is_baseline and row.ranked and not row.against
         return _sub("is the best baseline" if best else "not compared")
     word = words.difference(row.difference_low, row.difference_high)
     css = {"better": "tb-better", "worse": "tb-worse"}.get(word, "")
-    between = words.points_interval(row.difference_low, row.difference_high)
+    between = words.points_interval(row.difference_low, row.difference_high, metric)
     return (
-        f'<span class="tb-num">{words.points(row.difference)}</span> '
+        f'<span class="tb-num">{words.points(row.difference, metric)}</span> '
         f'<span class="{css}">{text(word)}</span>{_sub(between)}'
     )
 

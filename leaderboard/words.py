@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from storage.records import METHOD_WORDS, Outcome
+from trainer.evaluate import units
 
 MISSING = "not measured"
 
@@ -122,20 +123,19 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
     return f"{low:.{digits}f}–{high:.{digits}f}"
 
 
-def signed(value: float) -> str:
-    """With a real minus sign."""
-    return f"{value:+.1f}".replace("-", "−")
+def points(value: float | None, metric: str) -> str:
+    """A difference, turned so that more is better: in points, or in the metric's own unit."""
+    if value is None:
+        return MISSING
+    return units.amount(value, metric, signed=True).replace("-", "−").replace(" points", " pt")
 
 
-def points(value: float | None) -> str:
-    """A difference in percentage points."""
-    return MISSING if value is None else f"{signed(100 * value)} pt"
-
-
-def points_interval(low: float | None, high: float | None) -> str:
+def points_interval(low: float | None, high: float | None, metric: str) -> str:
     if low is None or high is None:
         return ""
-    return f"{signed(100 * low)} to {signed(100 * high)}"
+    return " to ".join(
+        units.bare(end, metric, signed=True).replace("-", "−") for end in (low, high)
+    )
 
 
 def difference(low: float | None, high: float | None) -> str:

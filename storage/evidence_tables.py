@@ -7,7 +7,9 @@ predictions.parquet, one row per example that was evaluated (train is a sample):
     split varchar, example_id varchar, row bigint (line in its file, from 1), text varchar (cut at
     500 characters), gold varchar, predicted varchar, probabilities list<double> (in the order of
     `summary.labels`), loss double, latency_ms double (null where not timed), groups map<varchar,
-    varchar> (sensitive column to value), cluster varchar (null where the task names none)
+    varchar> (sensitive column to value), cluster varchar (null where the task names none), scores
+    map<varchar, double> (how an answer that is no label was judged; null for labels). Answers that
+    are no labels have no probabilities; they and their truths are cut at 2,000 characters
 curves.parquet, one row per logged or evaluated step:
     step bigint, epoch double, train_loss double, validation_loss double, validation_metric double,
     learning_rate double; what was not measured at a step is null
@@ -33,6 +35,7 @@ COUNTERFACTUALS = "counterfactuals.parquet"
 FINGERPRINTS = "fingerprints.parquet"
 SIGNATURE_BYTES = 256
 TEXT_LIMIT = 500
+ANSWER_LIMIT = 2000
 
 
 def write_table(target: Path, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -67,6 +70,7 @@ def _schema(name: str) -> Any:  # pyarrow carries no types of its own
             ("latency_ms", pa.float64()),
             ("groups", pa.map_(pa.string(), pa.string())),
             ("cluster", pa.string()),
+            ("scores", pa.map_(pa.string(), pa.float64())),
         ],
         FINGERPRINTS: [
             ("split", pa.string()),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # the bot reads this module's callers without loading numpy
     from numpy.typing import NDArray
 
 
-COLUMNS = ("example_id", "gold", "predicted", "probabilities", "cluster", "groups")
+COLUMNS = ("example_id", "gold", "predicted", "probabilities", "cluster", "groups", "scores")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class PredictedRows:
         probabilities: Shape (n, labels).
         answers: Shape (n,), or None. Of a model without probabilities: places in the labels, −1
             where there was no usable answer; `probabilities` are then 0.
+        scores: Of answers that are no labels, how each was judged, by the judgement's name, each of
+            shape (n,); `gold` and `probabilities` are then empty.
         clusters: Shape (n,), or empty where the task names no cluster column.
         digest: Of ids and true labels: equal digests mean the same rows.
     """
@@ -36,6 +38,7 @@ class PredictedRows:
     digest: str
     clusters: tuple[str, ...] = ()
     answers: "NDArray[np.int64] | None" = None
+    scores: "dict[str, NDArray[np.float64]] | None" = None
 
 
 def predicted_rows(
@@ -50,6 +53,8 @@ def predicted_rows(
 
     table = _read(folder, split)
     names = table.column("gold").to_pylist()
+    if names and not labels:
+        return _judged_rows(table, names)
     places = {label: place for place, label in enumerate(labels)}
     if not names or not set(names) <= places.keys():
         raise CorruptFolder(f"{folder.run_id}: its predictions do not fit its labels")
@@ -70,6 +75,23 @@ def predicted_rows(
         probabilities=np.asarray(flat, np.float64).reshape(len(names), len(labels)),
         digest=digest,
         clusters=_clusters(table),
+    )
+
+
+def _judged_rows(table: Any, gold: list[str]) -> PredictedRows:
+    """Answers that are no labels."""
+    import numpy as np
+
+    ids, rows = tuple(table.column("example_id").to_pylist()), table.column("scores").to_pylist()
+    names = [name for name, _ in rows[0]]
+    values = np.array([[value for _, value in row] for row in rows], np.float64)
+    return PredictedRows(
+        ids=ids,
+        gold=np.empty(0, np.int64),
+        probabilities=np.empty((0, 0)),
+        digest=digest_of([list(ids), gold]),
+        clusters=_clusters(table),
+        scores=dict(zip(names, values.T, strict=True)),
     )
 
 

@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -63,7 +63,23 @@ def digest_of(value: object) -> str:
 
 
 class TaskKind(StrEnum):
+    """What is answered: a label, entities, a text, a number; or how likely texts are (`text`)."""
+
     CLASSIFICATION = "classification"
+    EXTRACTION = "extraction"
+    GENERATION = "generation"
+    REGRESSION = "regression"
+    TEXT = "text"
+
+
+PRIMARY_METRICS = {
+    TaskKind.CLASSIFICATION: ("macro_f1", "accuracy", "weighted_f1", "roc_auc", "mcc"),
+    TaskKind.EXTRACTION: ("entity_f1", "entity_precision", "entity_recall"),
+    TaskKind.GENERATION: ("rouge_l", "exact_match", "token_f1", "chrf", "valid_rate"),
+    TaskKind.REGRESSION: ("mae", "rmse", "r2"),
+    TaskKind.TEXT: ("bits_per_byte",),
+}
+"""What runs of a kind of task may be ranked by; the first is the default."""
 
 
 class Method(StrEnum):
@@ -208,6 +224,10 @@ class DataSource(Record):
     encoding: str = "utf-8"
     split_seed: int = 0
     overlap: Literal["drop", "keep"] = "drop"
+    format: Literal[
+        "auto", "columns", "messages", "prompt_completion", "alpaca", "text", "conll"
+    ] = "auto"
+    general: str | None = None
 
     @model_validator(mode="after")
     def _one_file_or_splits(self) -> Self:
@@ -392,7 +412,7 @@ class Task(Record):
     name: Name
     version: int = Field(default=1, ge=1)
     kind: TaskKind = TaskKind.CLASSIFICATION
-    primary_metric: Literal["accuracy", "macro_f1", "weighted_f1", "roc_auc", "mcc"] = "macro_f1"
+    primary_metric: str = ""
     owner: str = ""
     sensitive: tuple[str, ...] = ()
     favourable: tuple[str, ...] = ()
@@ -402,8 +422,38 @@ class Task(Record):
     licence: str = ""
     targets: dict[str, Target] = Field(default_factory=dict)
     prompts: dict[Name, Prompt] = Field(default_factory=dict)
+    chat_template: str = Field(default="", max_length=20_000)
+    answer_pattern: str = Field(default="", max_length=1000)
+    grounded: bool = False
     data: DataSource
     policy: Policy = Policy()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_metric(cls, given: Any) -> Any:
+        """The kind's default metric where none is named."""
+        kind = given.get("kind", TaskKind.CLASSIFICATION) if isinstance(given, dict) else None
+        if kind in set(TaskKind) and not given.get("primary_metric"):
+            return {**given, "primary_metric": PRIMARY_METRICS[TaskKind(kind)][0]}
+        return given
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        known = PRIMARY_METRICS[self.kind]
+        if self.primary_metric not in known:
+            raise ValueError(
+                f"`primary_metric` is {self.primary_metric!r}; tasks of kind {self.kind.value} "
+                f"are ranked by {', '.join(known)}"
+            )
+        only_classes = {"positive": self.positive, "favourable": self.favourable}
+        named = [key for key, value in only_classes.items() if value]
+        if named and self.kind is not TaskKind.CLASSIFICATION:
+            raise ValueError(f"`{named[0]}` needs labels: kind {self.kind.value} has none")
+        try:
+            re.compile(self.answer_pattern)
+        except re.error as error:
+            raise ValueError(f"`answer_pattern` is no regular expression: {error}") from error
+        return self
 
 
 class BaseRef(Record):
@@ -457,6 +507,16 @@ class RunSpec(Record):
     dataset_digest: str | None = None
     label: str = Field(default="", max_length=80)
 
+    def _refuse_of_other_kinds(self) -> None:
+        able = self.method.is_tuned or self.method.is_prompted or self.method is Method.EXTERNAL
+        if not able or (self.method is Method.FEW_SHOT and self.task.kind is TaskKind.TEXT):
+            raise ValueError(
+                f"method {self.method.value!r} does not do tasks of kind {self.task.kind.value}: "
+                "use zero_shot, few_shot (not for text), lora, qlora or full"
+            )
+        if self.scoring != "auto":
+            raise ValueError(f"`scoring` is for labels: kind {self.task.kind.value} has none")
+
     @property
     def by_label_words(self) -> bool:
         """Whether the label is read from the likelihoods of words, and not from a head."""
@@ -474,8 +534,11 @@ class RunSpec(Record):
             )
         if self.shots is not None and self.method is not Method.FEW_SHOT:
             raise ValueError("`shots` belongs to method 'few_shot'")
-        if self.prompt is not None and not self.by_label_words:
+        words = self.by_label_words or self.task.kind is not TaskKind.CLASSIFICATION
+        if self.prompt is not None and not words:
             raise ValueError("`prompt` needs a method that is prompted, or scoring=label_words")
+        if self.task.kind is not TaskKind.CLASSIFICATION:
+            self._refuse_of_other_kinds()
         if self.prompt is not None and self.prompt not in self.task.prompts:
             known = ", ".join(self.task.prompts) or "none; the built-in one is used"
             raise ValueError(f"the task has no prompt {self.prompt!r}; it has {known}")

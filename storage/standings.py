@@ -16,9 +16,22 @@ from pydantic import Field
 from storage.board import Board
 from storage.ingest import check_row, metric_row
 from storage.judgements import BoardSummary, Difference, SeedPool, Standing, TaskNotes, Worth
-from storage.records import Check, Method, Metric, Record, RunSpec, RunState, Task, now
+from storage.records import (
+    PRIMARY_METRICS,
+    Check,
+    Method,
+    Metric,
+    Record,
+    RunSpec,
+    RunState,
+    Task,
+    now,
+)
 
-_HEADLINE = ("accuracy", "macro_f1", "weighted_f1", "mcc", "roc_auc", "log_loss", "brier", "ece")
+_HEADLINE = (
+    *(name for names in PRIMARY_METRICS.values() for name in names),
+    *("log_loss", "brier", "ece", "unparsable_rate", "invented_rate", "spearman"),
+)
 
 FIRST_BOARD_METRIC = 10_000
 """Numbers that the board adds to a run's own, costs from prices, have places from here on."""

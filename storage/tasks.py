@@ -175,5 +175,6 @@ def explain(error: ValidationError) -> str:
 
 
 def _absolute(task: Task, folder: Path) -> Task:
-    paths = {role: str((folder / path).resolve()) for role, path in task.data.files().items()}
+    named = task.data.files() | ({"general": task.data.general} if task.data.general else {})
+    paths = {role: str((folder / path).resolve()) for role, path in named.items()}
     return task.model_copy(update={"data": task.data.model_copy(update=paths)})

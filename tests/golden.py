@@ -294,6 +294,7 @@ def _prediction_columns(
             "latency_ms": rng.gamma(9.0, 0.8, size).tolist(),
             "groups": [[("region", region)] for region in rows.regions],
             "cluster": [None] * size,
+            "scores": [None] * size,
         }
         for name, values in part.items():
             columns.setdefault(name, []).extend(values)

@@ -21,7 +21,7 @@ from trainer.checks import (
     stereotypes,
     underfit,
 )
-from trainer.checks.counterfactual import Counterfactual, Probe
+from trainer.checks.counterfactual import Counterfactual, Probe, Score
 from trainer.checks.recipe import Recipe, recipe_of
 from trainer.data.dataset import Dataset
 from trainer.data.tokens import overlong
@@ -42,6 +42,7 @@ class CheckInputs:
     dataset: Dataset
     scored: Mapping[Split, Scored]
     fitted: Fitted
+    probabilities: Score
     stop: StopRequest
 
 
@@ -50,7 +51,7 @@ class Checked:
     """All checks of a run, and the texts that show what one of them found."""
 
     checks: tuple[Check, ...]
-    counterfactuals: tuple[Counterfactual, ...]
+    counterfactuals: tuple[Counterfactual, ...] = ()
 
 
 def run_checks(inputs: CheckInputs) -> Checked:
@@ -123,7 +124,7 @@ def _counterfactuals(inputs: CheckInputs) -> Probe:
     return counterfactual.probe(
         test.predictions,
         [row.text for row in test.rows],
-        inputs.fitted.classifier.probabilities,
+        inputs.probabilities,
         task.policy,
         task.favourable or positive,
         inputs.stop.raise_if_requested,

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storage.records import Check, Metric, Split, Task
+from storage.records import Check, Metric, Split, Task, TaskKind
 from trainer.checks import leakage_exact, leakage_near
 from trainer.data.contact import Contact, find_contact
 from trainer.data.dataset import Dataset
 from trainer.data.near import Near, nearest
 from trainer.evaluate.arrays import BoolArray
 from trainer.evaluate.contamination import inflation
+from trainer.evaluate.judged import Judged
 from trainer.evaluate.measure import measure
-from trainer.evaluate.predictions import Predictions
+from trainer.evaluate.output_metrics import measure_outputs
+from trainer.evaluate.outputs import Outputs
 
 CLEAN = "subset:clean"
 """The group of metrics on test rows that neither are nor nearly are training rows."""
@@ -40,13 +42,18 @@ def look(dataset: Dataset) -> Cleanliness:
 
 
 def clean_metrics(
-    found: Cleanliness, test: Predictions, task: Task, positive: str | None
+    found: Cleanliness, test: Judged, task: Task, positive: str | None
 ) -> tuple[Metric, ...]:
     """Accuracy and the primary metric on the clean test rows; empty where none was hit."""
     if not found.hit.any() or found.hit.all():
         return ()
     wanted = {"accuracy", task.primary_metric}
-    every = measure(test.take(~found.hit), "test", positive)
+    clean = test.take(~found.hit)
+    every = (
+        measure_outputs(clean, "test")
+        if isinstance(clean, Outputs)
+        else measure(clean, "test", positive)
+    )
     return tuple(
         metric.model_copy(update={"group": CLEAN})
         for metric in every
@@ -55,7 +62,7 @@ def clean_metrics(
 
 
 def leakage_checks(
-    found: Cleanliness, test: Predictions, clean: Sequence[Metric], task: Task
+    found: Cleanliness, test: Judged, clean: Sequence[Metric], task: Task
 ) -> tuple[Check, ...]:
     """`leakage_exact` and `leakage_near`."""
     words, limit = _in_words(found, test, clean, task), task.policy.leakage_limit
@@ -65,7 +72,7 @@ def leakage_checks(
         leakage_near.check(
             found.near,
             found.contact.any_text,
-            test.correct,
+            test.correct if _has_right_and_wrong(task) else None,
             (found.test, found.learnt),
             limit,
             words,
@@ -73,13 +80,13 @@ def leakage_checks(
     )
 
 
-def _in_words(found: Cleanliness, test: Predictions, clean: Sequence[Metric], task: Task) -> str:
+def _in_words(found: Cleanliness, test: Judged, clean: Sequence[Metric], task: Task) -> str:
     """What the score is without the rows that were hit."""
     metric = next((m for m in clean if m.name == task.primary_metric), None)
     if metric is None or metric.value is None:
         return ""
     interval = "" if metric.low is None else f" [{metric.low:.4f}, {metric.high:.4f}]"
-    lift = inflation(test.correct, found.hit)
+    lift = inflation(test.correct, found.hit) if _has_right_and_wrong(task) else None
     gained = (
         ""
         if lift is None
@@ -90,3 +97,8 @@ def _in_words(found: Cleanliness, test: Predictions, clean: Sequence[Metric], ta
         f"On the {metric.n} clean rows {task.primary_metric} is {metric.value:.4f}{interval}"
         f"{gained}."
     )
+
+
+def _has_right_and_wrong(task: Task) -> bool:
+    """Whether an answer is right or wrong; a number is near or far, a text cheap or dear."""
+    return task.kind not in {TaskKind.REGRESSION, TaskKind.TEXT}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from storage.evidence_tables import (
+    ANSWER_LIMIT,
     COUNTERFACTUALS,
     CURVES,
     FINGERPRINTS,
@@ -23,6 +24,9 @@ from trainer.checks.counterfactual import Counterfactual
 from trainer.data.dataset import Dataset
 from trainer.data.fingerprints import fingerprints
 from trainer.data.schema import Example
+from trainer.evaluate.arrays import FloatArray
+from trainer.evaluate.judged import Judged, as_classes
+from trainer.evaluate.outputs import Outputs
 from trainer.evaluate.predictions import Predictions
 from trainer.methods.fitting import CurvePoint, Rendered, ValidationLosses
 from trainer.timing import Latencies
@@ -33,10 +37,25 @@ RENDERED = "rendered.json"
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The rows of one split that were scored, and what the model said."""
+    """The rows of one split that were scored, and what the model said.
+
+    Attributes:
+        losses: Shape (n,). What each right answer cost, in nats (a token, where it is a text); None
+            where that is not known.
+    """
 
     rows: tuple[Example, ...]
-    predictions: Predictions
+    judged: Judged
+    losses: FloatArray | None = None
+
+    @property
+    def predictions(self) -> Predictions:
+        """What was said, where it was class probabilities.
+
+        Raises:
+            ValueError: It was something else.
+        """
+        return as_classes([self.judged])[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +100,50 @@ def _prediction_columns(evidence: Evidence) -> dict[str, list[object]]:
     columns: dict[str, list[object]] = {}
     sensitive = evidence.dataset.sensitive
     for split, scored in evidence.scored.items():
-        found = scored.predictions
-        chosen = found.probabilities[np.arange(len(found)), found.gold]
+        found = scored.judged
         timed = evidence.latencies.milliseconds.tolist() if split is Split.TEST else []
         part: dict[str, list[object]] = {
             "split": [split.value] * len(found),
             "example_id": [row.id for row in scored.rows],
             "row": [row.row for row in scored.rows],
             "text": [row.text[:TEXT_LIMIT] for row in scored.rows],
-            "gold": [row.label for row in scored.rows],
-            "predicted": [found.labels[p] if p >= 0 else None for p in found.predicted],
-            "probabilities": found.probabilities.tolist(),
-            "loss": (-np.log(np.maximum(chosen, np.finfo(float).tiny))).tolist(),
             "latency_ms": timed + [None] * (len(found) - len(timed)),
             "groups": [list(zip(sensitive, row.groups, strict=True)) for row in scored.rows],
             "cluster": list(found.clusters) or [None] * len(found),
         }
-        if found.answers is not None:
-            part |= {name: [None] * len(found) for name in ("probabilities", "loss")}
+        part |= _of_classes(scored) if isinstance(found, Predictions) else _of_outputs(scored)
         for name, values in part.items():
             columns.setdefault(name, []).extend(values)
     return columns
+
+
+def _of_classes(scored: Scored) -> dict[str, list[object]]:
+    found, nothing = scored.predictions, [None] * len(scored.rows)
+    given = found.answers is None
+    chosen = found.probabilities[np.arange(len(found)), found.gold]
+    losses = -np.log(np.maximum(chosen, np.finfo(float).tiny))
+    return {
+        "gold": [row.label for row in scored.rows],
+        "predicted": [found.labels[p] if p >= 0 else None for p in found.predicted],
+        "probabilities": found.probabilities.tolist() if given else list(nothing),
+        "loss": losses.tolist() if given else list(nothing),
+        "scores": list(nothing),
+    }
+
+
+def _of_outputs(scored: Scored) -> dict[str, list[object]]:
+    found, nothing = scored.judged, [None] * len(scored.rows)
+    if not isinstance(found, Outputs):
+        raise TypeError("classes have columns of their own")
+    names = list(found.columns)
+    rows = zip(*(found.columns[name].tolist() for name in names), strict=True)
+    return {
+        "gold": [row.label[:ANSWER_LIMIT] for row in scored.rows],
+        "predicted": [said[:ANSWER_LIMIT] for said in found.written] or list(nothing),
+        "probabilities": list(nothing),
+        "loss": list(nothing) if scored.losses is None else scored.losses.tolist(),
+        "scores": [list(zip(names, values, strict=True)) for values in rows],
+    }
 
 
 def _fingerprint_columns(dataset: Dataset) -> dict[str, list[object]]:

@@ -16,7 +16,17 @@ from typing import Any
 import numpy as np
 
 from storage.errors import BadData
-from storage.records import Check, EvidenceSummary, Method, Metric, Outcome, RunSpec, Split, now
+from storage.records import (
+    Check,
+    EvidenceSummary,
+    Method,
+    Metric,
+    Outcome,
+    RunSpec,
+    Split,
+    TaskKind,
+    now,
+)
 from storage.run_folder import RunFolder
 from trainer import harness
 from trainer.checks import bias_amplification, bias_groups
@@ -52,6 +62,11 @@ def import_run(folder: RunFolder, file: Path, given: Given) -> None:
         BadData: A row, or the lack of one, makes them useless; says which.
     """
     spec = folder.spec()
+    if spec.task.kind is not TaskKind.CLASSIFICATION:
+        raise BadData(
+            f"Task {spec.task.name!r} is of kind {spec.task.kind.value}; predictions from outside "
+            "are read for labels only, so far."
+        )
     dataset = load_dataset(spec.task)
     rows, given, accuracy = _given_rows(file, dataset, given)
     scored, notes = _scored(dataset, rows, given)

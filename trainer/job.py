@@ -5,7 +5,7 @@ Nothing here knows which method or engine is at work; nothing below here knows t
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,22 +19,24 @@ from storage.records import (
     Outcome,
     RunSpec,
     Split,
+    TaskKind,
     now,
 )
 from storage.run_folder import RunFolder
-from trainer.checking import CheckInputs, run_checks
 from trainer.checks import reload as reload_check
 from trainer.cleanliness import clean_metrics, leakage_checks, look
 from trainer.data.dataset import Dataset, load_dataset, with_quality
+from trainer.data.schema import Example
 from trainer.data.tokens import count_tokens, token_limit, with_token_counts
 from trainer.engines.bases import identify, locate
 from trainer.environment import describe, peak_memory_mb
-from trainer.evaluate.measure import measure, measure_groups, measure_scaled
-from trainer.evaluate.predictions import Predictions
 from trainer.evidence import Evidence, Scored, write_evidence
+from trainer.kinds.answers import Answers
+from trainer.kinds.classes import Classes
+from trainer.kinds.kind import Kind
 from trainer.methods.card import read_card
 from trainer.methods.choose import fit
-from trainer.methods.fitting import BaseFiles, Classifier, FitRequest, Fitted
+from trainer.methods.fitting import BaseFiles, FitRequest, Fitted
 from trainer.progress import Progress
 from trainer.reloading import LIMITS, ROWS, ReloadFailed, Reloading, reloading
 from trainer.stopping import StopRequest
@@ -83,25 +85,23 @@ def run_job(job: Job) -> None:
     fitted = _fit(job, spec, dataset, base)
     job.next("save", "saving the model")
     adapter = job.folder.staging(job.attempt, "adapter")
-    fitted.classifier.save(adapter)
-    texts = dataset.texts(Split.TEST)
-    with reloading(job.folder.path, adapter, texts[:ROWS]) as fresh:
+    fitted.model.save(adapter)
+    kind, test_rows = _kind(spec, dataset, fitted), dataset.splits[Split.TEST]
+    with reloading(job.folder.path, adapter, test_rows[:ROWS]) as fresh:
         job.next("predict", "scoring train sample, validation and test")
-        scored = _score(job, fitted.classifier, dataset)
+        scored = _score(job, kind, dataset)
         job.next("reload", "comparing with the saved model, loaded in a fresh process")
-        reload = _reload(job, fresh, fitted, texts[:ROWS])
+        reload = _reload(job, fresh, kind, fitted.dtype, test_rows[:ROWS])
     job.next("timing", "timing single requests")
     where = f"{fitted.device} with {fitted.threads} thread{'s' if fitted.threads > 1 else ''}"
-    latencies = time_requests(fitted.classifier, texts, where, job.stop)
+    latencies = time_requests(kind.ask, test_rows, where, job.stop)
     job.next("measure", "measuring")
+    test = scored[Split.TEST].judged
     positive = spec.task.positive if len(dataset.labels) == 2 else None
-    test = scored[Split.TEST].predictions
     clean = clean_metrics(cleanliness, test, spec.task, positive)
-    measured = _measure(spec, dataset, scored, positive)
-    measured += measure_scaled(scored[Split.VALIDATION].predictions, test)
-    metrics = (*measured, *clean, *_run_metrics(fitted, latencies, adapter))
+    metrics = (*kind.measure(scored), *clean, *_run_metrics(fitted, latencies, adapter))
     job.next("check", "checking")
-    checked = run_checks(CheckInputs(spec, dataset, scored, fitted, job.stop))
+    checked = kind.check(scored, job.stop)
     leakage = leakage_checks(cleanliness, test, clean, spec.task)
     job.next("evidence", "writing the evidence")
     staging = job.folder.staging(job.attempt, "evidence")
@@ -177,7 +177,13 @@ def _fit(job: Job, spec: RunSpec, dataset: Dataset, base: BaseFiles | None) -> F
     return fitted
 
 
-def _score(job: Job, classifier: Classifier, dataset: Dataset) -> dict[Split, Scored]:
+def _kind(spec: RunSpec, dataset: Dataset, fitted: Fitted) -> Kind:
+    if spec.task.kind is TaskKind.CLASSIFICATION:
+        return Classes(spec, dataset, fitted)
+    return Answers(spec, dataset, fitted)
+
+
+def _score(job: Job, kind: Kind, dataset: Dataset) -> dict[Split, Scored]:
     """Our own pass over a train sample (as large as validation), validation and test."""
     train = dataset.splits[Split.TRAIN]
     size = min(len(train), len(dataset.splits[Split.VALIDATION]))
@@ -190,39 +196,18 @@ def _score(job: Job, classifier: Classifier, dataset: Dataset) -> dict[Split, Sc
     scored = {}
     for split, rows in chosen.items():
         job.stop.raise_if_requested()
-        found = Predictions(
-            labels=dataset.labels,
-            gold=dataset.gold(rows),
-            probabilities=classifier.probabilities([row.text for row in rows]),
-            ids=tuple(row.id for row in rows),
-            clusters=dataset.clusters(rows),
-        )
-        scored[split] = Scored(rows, found)
+        scored[split] = kind.score(rows, job.stop)
     return scored
 
 
-def _reload(job: Job, fresh: Reloading, fitted: Fitted, texts: list[str]) -> Check:
+def _reload(job: Job, fresh: Reloading, kind: Kind, dtype: str, rows: Sequence[Example]) -> Check:
     """The adapter check; a model that cannot be used again is no result."""
-    again = fresh.probabilities(job.stop)
+    again = fresh.fingerprint(job.stop)
     # The trained model scores the same batch, so that padding is the same on both sides.
-    saved = fitted.classifier.probabilities(texts)
-    found = reload_check.check(saved, again, LIMITS[fitted.dtype])
+    found = reload_check.check(kind.fingerprint(rows), again, LIMITS[dtype])
     if found.outcome is Outcome.FAIL:
         raise ReloadFailed(found.reason)
     return found
-
-
-def _measure(
-    spec: RunSpec, dataset: Dataset, scored: Mapping[Split, Scored], positive: str | None
-) -> tuple[Metric, ...]:
-    found: list[Metric] = []
-    for split, part in scored.items():
-        found += measure(part.predictions, split.value, positive)
-    if dataset.sensitive:
-        test = scored[Split.TEST]
-        groups = dataset.groups(test.rows)
-        found += measure_groups(test.predictions, "test", groups, spec.task.favourable)
-    return tuple(found)
 
 
 def _run_metrics(fitted: Fitted, latencies: Latencies, adapter: Path) -> tuple[Metric, ...]:

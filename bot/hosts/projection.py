@@ -21,6 +21,7 @@ from pathlib import Path
 
 from bot.hosts.board.checks import amplification, contamination
 from bot.hosts.board.differences import Load
+from bot.hosts.board.judged import judged_rows
 from bot.hosts.board.standings import Around, standings, unplaced
 from bot.settings import Settings, load_settings
 from storage.board import Board, building, is_sound, publish, unpublished
@@ -30,12 +31,12 @@ from storage.home import Home
 from storage.ingest import ingest, is_behind, take_in_again
 from storage.judgements import BoardSummary, Waiver
 from storage.ledger import Ledger
-from storage.predictions import predicted_groups, predicted_rows
+from storage.predictions import predicted_groups
 from storage.published import Pointer, read_pointer, read_summary
 from storage.standings import Candidate, Placed, TaskBoard, summary_of, task_boards, write_board
 from storage.waivers import waivers
 from trainer.evaluate.contamination import Fingerprints
-from trainer.evaluate.predictions import Predictions
+from trainer.evaluate.judged import Judged
 
 log = logging.getLogger(__name__)
 
@@ -191,16 +192,14 @@ class Unreadable(InternalError):
         self.run_id = run_id
 
 
-def _predictions(home: Home, candidate: Candidate, split: str) -> Predictions:
+def _predictions(home: Home, candidate: Candidate, split: str) -> Judged:
     try:
-        rows = predicted_rows(home.run(candidate.run_id), candidate.labels, split)
+        found, digest = judged_rows(home.run(candidate.run_id), candidate.labels, split)
     except (CorruptFolder, OSError) as error:
         raise Unreadable(candidate.run_id) from error
-    if split == "test" and rows.digest != candidate.rows_digest:
+    if split == "test" and digest != candidate.rows_digest:
         raise Unreadable(candidate.run_id)
-    return Predictions(
-        candidate.labels, rows.gold, rows.probabilities, rows.ids, rows.clusters, rows.answers
-    )
+    return found
 
 
 @contextmanager

@@ -14,16 +14,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot.hosts.board.judged import judged_rows
 from bot.hosts.projection import place_again
 from storage.errors import BadInput, CorruptFolder
 from storage.home import Home
 from storage.judgements import Standing
 from storage.ledger import Ledger
-from storage.predictions import predicted_rows
 from storage.published import read_summary
 from storage.records import Metric, RunState, Split
 from trainer.evaluate.measure import measure
-from trainer.evaluate.predictions import Predictions
+from trainer.evaluate.output_metrics import measure_outputs
+from trainer.evaluate.outputs import Outputs
 
 TOLERANCE = 1e-12
 
@@ -91,11 +92,12 @@ def _measured(home: Home, run_id: str) -> Iterator[Metric]:
     labels, task = folder.summary().labels, folder.spec().task
     positive = task.positive if len(labels) == 2 else None
     for split in Split:
-        rows = predicted_rows(folder, labels, split.value)
-        predictions = Predictions(
-            labels, rows.gold, rows.probabilities, rows.ids, rows.clusters, rows.answers
+        said, _ = judged_rows(folder, labels, split.value)
+        yield from (
+            measure_outputs(said, split.value)
+            if isinstance(said, Outputs)
+            else measure(said, split.value, positive)
         )
-        yield from measure(predictions, split.value, positive)
 
 
 def _compare_standings(

@@ -67,9 +67,11 @@ def _evidence(board: Readings, run: RunPage) -> None:
         figures.append((words.metric(primary.name), words.number(primary.value), note))
     if run.difference is not None:
         word = words.difference(run.difference_low, run.difference_high)
-        between = words.points_interval(run.difference_low, run.difference_high)
+        between = words.points_interval(run.difference_low, run.difference_high, run.primary_metric)
         against = f"against {run.against_method}, the best baseline"
-        figures.append((against, words.points(run.difference), f"{word}, {between}"))
+        figures.append(
+            (against, words.points(run.difference, run.primary_metric), f"{word}, {between}")
+        )
     st.html(markup.figures(figures))
     for note in run.provisional:
         st.caption(f"Provisional: {words.plain(note)}.")

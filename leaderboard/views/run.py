@@ -140,10 +140,12 @@ def _figures(run: RunPage, metrics: list[Metric]) -> list[tuple[str, str, str]]:
     figures = [("Place", place, "as far as the data tell" if run.ranked else "not ranked")]
     figures += [(words.metric(name), words.number(m.value), _note(m)) for name, m in unique.items()]
     word = words.difference(run.difference_low, run.difference_high)
-    between = words.points_interval(run.difference_low, run.difference_high)
+    between = words.points_interval(run.difference_low, run.difference_high, run.primary_metric)
     against = f"against {run.against_method}" if run.against_method else "no other baseline"
     if run.difference is not None:
-        figures.append((against, words.points(run.difference), f"{word}, {between}"))
+        figures.append(
+            (against, words.points(run.difference, run.primary_metric), f"{word}, {between}")
+        )
     return figures
 
 

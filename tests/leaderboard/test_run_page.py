@@ -25,7 +25,7 @@ def test_the_headline_numbers_are_those_of_the_board(draw: Draw, best: BoardRow)
     page = html(draw("run", run_id=best.run_id))
     assert f'tb-value">{words.number(best.value)}<' in page
     assert words.interval(best.low, best.high) in page
-    assert words.points(best.difference) in page
+    assert words.points(best.difference, "macro_f1") in page
 
 
 def test_each_check_has_value_limit_n_and_reason(

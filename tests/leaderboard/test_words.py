@@ -25,9 +25,7 @@ def test_a_difference_says_what_its_interval_allows(
     assert words.difference(low, high) == word
 
 
-@pytest.mark.parametrize(
-    "wording", [words.number, words.points, words.duration, words.milliseconds]
-)
+@pytest.mark.parametrize("wording", [words.number, words.duration, words.milliseconds])
 def test_a_missing_number_is_never_zero(wording: object) -> None:
     assert callable(wording)
     assert wording(None) == "not measured"
@@ -65,3 +63,11 @@ def test_a_bar_stays_on_its_axis(value: float, half: float, start: float) -> Non
     made = markup.bar(value, value - half, value + half, start, 1.0)
     shares = [float(found) for found in re.findall(r"left:([\d.]+)%", made)]
     assert all(0 <= share <= 100 for share in shares)
+
+
+def test_a_difference_is_told_in_the_unit_of_its_metric() -> None:
+    assert words.points(None, "mae") == words.MISSING
+    assert words.points(0.0213, "macro_f1") == "+2.1 pt"
+    assert words.points(-0.0213, "bits_per_byte") == "−0.021"
+    assert words.points_interval(-0.5, 1.25, "mae") == "−0.500 to +1.250"
+    assert words.points_interval(-0.005, 0.0125, "accuracy") == "−0.5 to +1.2"

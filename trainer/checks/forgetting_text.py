@@ -56,7 +56,10 @@ def check(losses: TextLosses | None, policy: Policy) -> Check:
 
 def _why_not(losses: TextLosses | None) -> str:
     if losses is None:
-        return "This method gives labels, not text: there is no likelihood of general text."
+        return (
+            "No likelihood of general text: name some as `general` in the task's [data] (a model "
+            "that gives labels by a head has none)."
+        )
     if len(losses.base) < MINIMUM_DOCUMENTS:
         return f"{len(losses.base)} documents were scored; {MINIMUM_DOCUMENTS} are needed."
     return ""

@@ -28,7 +28,7 @@ MARGIN = 0.005
 def check(
     near: Near,
     exact: BoolArray,
-    correct: BoolArray,
+    correct: BoolArray | None,
     texts: tuple[Sequence[str], Sequence[str]],
     limit: float,
     clean: str = "",
@@ -38,18 +38,19 @@ def check(
     Args:
         near: The most similar training text of each of n test texts.
         exact: Shape (n,). Texts that are the same; `leakage_exact` counts those.
-        correct: Shape (n,). Whether the model answered each rightly.
+        correct: Shape (n,). Whether the model answered each rightly; None where answers are not
+            right or wrong: hits are then shown, and fail nothing.
         texts: Test texts, and the training texts; one pair is quoted.
         limit: The share of test rows from which hits can fail a run.
         clean: What the score is on the rows that were not hit, in words.
     """
-    rows = len(correct)
+    rows = len(exact)
     if not rows or not len(texts[1]):
         reason = f"There are {rows} test texts and {len(texts[1])} training texts to compare."
         return Check(id=ID, outcome=Outcome.NOT_RUN, limit=limit, n=rows, reason=reason)
     hit = near.hits & ~exact
     share = float(hit.mean())
-    lift = inflation(correct, hit)
+    lift = inflation(correct, hit) if correct is not None else None
     least = None
     if lift is not None:
         error = (lift.interval.high - lift.value) / Z95

@@ -32,7 +32,10 @@ def check(answers: Sequence[Answer] | None) -> Check:
         answers: Answers with their sources; None where the task generates no text.
     """
     if answers is None:
-        reason = "This task gives labels, not text: there are no answers to hold against sources."
+        reason = (
+            "There are no answers to hold against sources: the task gives labels, or does not say "
+            "that its texts must support their answers (`grounded`)."
+        )
         return Check(id=ID, outcome=Outcome.NOT_RUN, limit=WARN, reason=reason)
     found = [support(answer) for answer in answers]
     given = [one for one in found if not one.abstains]

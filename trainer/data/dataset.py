@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storage.errors import BadData
-from storage.records import DataFile, DataQuality, DatasetVersion, Split, Task, digest_of
+from storage.records import (
+    DataFile,
+    DataQuality,
+    DatasetVersion,
+    Split,
+    Task,
+    TaskKind,
+    digest_of,
+)
 from storage.run_folder import sha256_of
 from trainer.data import quality, split
 from trainer.data.leakage import ids_also_in, keep_out
@@ -22,6 +30,7 @@ from trainer.data.schema import (
     to_examples,
     wanted_columns,
 )
+from trainer.data.written import read_written
 from trainer.evaluate.arrays import IntArray
 
 Splits = dict[Split, tuple[Example, ...]]
@@ -91,11 +100,11 @@ def load_dataset(task: Task) -> Dataset:
     paths = {role: Path(path) for role, path in task.data.files().items()}
     read = {role: _read(path, task) for role, path in paths.items()}
     divided = _divide(task, read)
-    labels = tuple(sorted({row.label for row in divided.splits[Split.TRAIN]}))
-    if labels:
-        check_labels(task, labels)
+    labelled = task.kind is TaskKind.CLASSIFICATION
+    labels = _labels(task, divided.splits) if labelled else ()
     _refuse_empty(task, divided.splits)
-    _refuse_unknown_labels(task, read, divided.splits, labels)
+    if labelled:
+        _refuse_unknown_labels(task, read, divided.splits, labels)
     files = tuple(
         DataFile(
             role=role,
@@ -112,10 +121,15 @@ def load_dataset(task: Task) -> Dataset:
         files=files,
         labels=labels,
         splits=tuple(
-            quality.summarise(name, divided.splits[name], task.sensitive) for name in Split
+            quality.summarise(name, divided.splits[name], task.sensitive, labelled=labelled)
+            for name in Split
         ),
         quality=quality.report(
-            read, divided.splits, divided.train_dropped, divided.validation_dropped
+            read,
+            divided.splits,
+            divided.train_dropped,
+            divided.validation_dropped,
+            labelled=labelled,
         ),
     )
     return Dataset(version, divided.splits, task.sensitive, task.cluster, divided.leaked)
@@ -126,14 +140,23 @@ def with_quality(dataset: Dataset, found: DataQuality) -> Dataset:
     return replace(dataset, version=dataset.version.model_copy(update={"quality": found}))
 
 
+def _labels(task: Task, splits: Splits) -> tuple[str, ...]:
+    found = tuple(sorted({row.label for row in splits[Split.TRAIN]}))
+    if found:
+        check_labels(task, found)
+    return found
+
+
 def _read(path: Path, task: Task) -> ReadFile:
+    if task.kind is not TaskKind.CLASSIFICATION:
+        return read_written(path, task)
     return to_examples(read_rows(path, task.data, wanted_columns(task)), task, path.name)
 
 
 def _divide(task: Task, read: Mapping[str, ReadFile]) -> _Divided:
     """Three splits; no folded text in two of them, unless the task keeps the overlap."""
     if "file" in read:
-        parts = split.divide(read["file"].examples, split.ONE_FILE, task.data.split_seed)
+        parts = _shared_out(task, read["file"].examples, split.ONE_FILE)
         return _Divided(parts)
     given = {role: part.examples for role, part in read.items()}
     train, validation, test = given["train"], given.get("validation", ()), given["test"]
@@ -146,12 +169,17 @@ def _divide(task: Task, read: Mapping[str, ReadFile]) -> _Divided:
     return _Divided(parts, learnt.dropped, checked.dropped, leaked)
 
 
+def _shared_out(task: Task, rows: Sequence[Example], shares: Mapping[Split, float]) -> Splits:
+    labelled = task.kind is TaskKind.CLASSIFICATION
+    return split.divide(rows, shares, task.data.split_seed, stratified=labelled)
+
+
 def _parts(
     task: Task, train: Sequence[Example], validation: Sequence[Example], test: Sequence[Example]
 ) -> Splits:
     """The splits of given files; a tenth of train where no validation file was given."""
     if task.data.validation is None:
-        parts = split.divide(train, split.FROM_TRAIN, task.data.split_seed)
+        parts = _shared_out(task, train, split.FROM_TRAIN)
     else:
         parts = {Split.TRAIN: tuple(train), Split.VALIDATION: tuple(validation)}
     return parts | {Split.TEST: tuple(test)}
@@ -189,6 +217,8 @@ def _content_digest(task: Task, files: Sequence[DataFile]) -> str:
     data = task.data
     later = {"overlap": "keep"} if data.overlap == "keep" else {}
     later |= {"cluster": task.cluster} if task.cluster else {}
+    later |= {"kind": task.kind.value} if task.kind is not TaskKind.CLASSIFICATION else {}
+    later |= {"format": data.format} if data.format != "auto" else {}
     # Left out at their defaults: data sets of before these keys existed keep their digest.
     return digest_of(
         later

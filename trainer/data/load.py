@@ -164,7 +164,7 @@ def _json_lines(path: Path, source: DataSource, wanted: Sequence[str]) -> Iterat
         if not line.strip():
             yield RawRow(number, (None,) * len(wanted))
             continue
-        found = _json_object(path, number, line)
+        found = json_object(path, number, line)
         for name in wanted:
             if name not in found:
                 keys = ", ".join(map(repr, list(found)[:12])) or "none"
@@ -176,7 +176,12 @@ def _json_lines(path: Path, source: DataSource, wanted: Sequence[str]) -> Iterat
         yield RawRow(number, values)
 
 
-def _json_object(path: Path, number: int, line: str) -> dict[str, object]:
+def json_object(path: Path, number: int, line: str) -> dict[str, object]:
+    """One line as an object.
+
+    Raises:
+        BadData: It is none; says where.
+    """
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:

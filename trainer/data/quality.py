@@ -11,12 +11,14 @@ SHOWN_NUMBERS = 20
 FEW_ROWS_OF_A_LABEL = 10
 
 
-def summarise(split: Split, rows: Sequence[Example], sensitive: Sequence[str]) -> SplitSummary:
-    """Rows by label, and by value of each sensitive column."""
+def summarise(
+    split: Split, rows: Sequence[Example], sensitive: Sequence[str], *, labelled: bool = True
+) -> SplitSummary:
+    """Rows by label (where rows have one), and by value of each sensitive column."""
     return SplitSummary(
         split=split,
         rows=len(rows),
-        class_counts=_counts([row.label for row in rows]),
+        class_counts=_counts([row.label for row in rows]) if labelled else {},
         group_counts={
             column: _counts([row.groups[place] for row in rows])
             for place, column in enumerate(sensitive)
@@ -29,6 +31,8 @@ def report(
     splits: Mapping[Split, Sequence[Example]],
     train_dropped: int,
     validation_dropped: int,
+    *,
+    labelled: bool = True,
 ) -> DataQuality:
     """The quality report of a data set.
 
@@ -37,6 +41,7 @@ def report(
         splits: The rows that are used.
         train_dropped: Training rows kept out because validation or test hold their text.
         validation_dropped: Validation rows kept out because test holds their text.
+        labelled: Whether rows have labels; other answers may differ for the same text.
     """
     every = [row for part in read.values() for row in part.examples]
     empty = [number for part in read.values() for number in part.empty]
@@ -49,13 +54,16 @@ def report(
         duplicates_folded=len(every) - len({fold(row.text) for row in every}),
         duplicates_across_splits=train_dropped + validation_dropped,
         kept_out_of_train=train_dropped,
-        conflicting_labels=_conflicts(every),
-        notes=tuple(_notes(read, splits, validation_dropped)),
+        conflicting_labels=_conflicts(every) if labelled else 0,
+        notes=tuple(_notes(read, splits, validation_dropped, labelled)),
     )
 
 
 def _notes(
-    read: Mapping[str, ReadFile], splits: Mapping[Split, Sequence[Example]], dropped: int
+    read: Mapping[str, ReadFile],
+    splits: Mapping[Split, Sequence[Example]],
+    dropped: int,
+    labelled: bool,
 ) -> list[str]:
     found = []
     for role, part in read.items():
@@ -68,6 +76,8 @@ def _notes(
     if dropped:
         found.append(f"{dropped} validation rows kept out: test holds their text")
     found += _shared_clusters(splits)
+    if not labelled:
+        return found
     counts = Counter(row.label for row in splits[Split.TRAIN])
     few = sorted(label for label, count in counts.items() if count < FEW_ROWS_OF_A_LABEL)
     if few:

@@ -22,6 +22,9 @@ class Example:
         row: Its number in its file, as an editor shows it.
         groups: Values of the task's sensitive columns, in their order.
         cluster: Whom or what the row belongs to (a customer, a thread); empty where not known.
+        turns: Role and content of what was said before the answer, where the row is a chat.
+        others: Further right answers beside `label`.
+        as_is: Whether the answer follows the text as it stands, without a prompt of the task.
     """
 
     id: str
@@ -30,6 +33,9 @@ class Example:
     row: int
     groups: tuple[str, ...] = ()
     cluster: str = ""
+    turns: tuple[tuple[str, str], ...] = ()
+    others: tuple[str, ...] = ()
+    as_is: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,14 @@ def check_labels(task: Task, labels: Sequence[str]) -> None:
                 )
 
 
+def identity_of(text: str, label: str, seen: Counter[tuple[str, str]]) -> str:
+    """The id of a row: a hash of its folded text, its label and how often both came before."""
+    key = (fold(text), label)
+    seen[key] += 1
+    occurrence = "\0".join((*key, str(seen[key])))
+    return hashlib.sha256(occurrence.encode()).hexdigest()[:16]
+
+
 def _named(value: str | None) -> str:
     """A label's or group's name; empty where there is none."""
     # 'NaN' is what spreadsheets and data frames write for nothing. 'NA' is left alone: it is also
@@ -139,10 +153,7 @@ def _example(
     seen: Counter[tuple[str, str]],
 ) -> Example:
     text, label = content
-    key = (fold(text), label)
-    seen[key] += 1
-    occurrence = "\0".join((*key, str(seen[key])))
-    identity = hashlib.sha256(occurrence.encode()).hexdigest()[:16]
+    identity = identity_of(text, label, seen)
     names = [_named(value) for value in others]
     groups = tuple(name or UNKNOWN_GROUP for name in names[: len(task.sensitive)])
     return Example(identity, text, label, number, groups, names[-1] if task.cluster else "")

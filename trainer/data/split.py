@@ -20,7 +20,7 @@ RULE = "1"
 
 
 def divide(
-    rows: Sequence[Example], shares: Mapping[Split, float], seed: int
+    rows: Sequence[Example], shares: Mapping[Split, float], seed: int, *, stratified: bool = True
 ) -> dict[Split, tuple[Example, ...]]:
     """Divide rows by shares, each label by itself; rows of equal text or cluster stay together.
 
@@ -28,6 +28,7 @@ def divide(
         rows: In the order of their file; each part keeps that order.
         shares: Split to share, summing to 1. Where a label has one row, it goes to the largest.
         seed: `data.split_seed` of the task.
+        stratified: Whether rows have labels of which each split should have its share.
     """
     names = _group_names(rows)
     groups: dict[str, list[Example]] = defaultdict(list)
@@ -35,7 +36,7 @@ def divide(
         groups[name].append(row)
     by_label: dict[str, list[str]] = defaultdict(list)
     for name, members in groups.items():
-        by_label[_commonest_label(members)].append(name)
+        by_label[_commonest_label(members) if stratified else ""].append(name)
     place: dict[str, Split] = {}
     for label in sorted(by_label):
         ordered = sorted(by_label[label], key=lambda name: _order(name, seed))

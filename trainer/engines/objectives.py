@@ -18,6 +18,7 @@ from trainer.evaluate.arrays import BoolArray, FloatArray, IntArray
 from trainer.stopping import StopRequest
 
 SCORING_BATCH = 64
+WRITING_BATCH = 16
 IGNORED = -100
 """The class that torch's cross-entropy leaves out."""
 
@@ -157,10 +158,100 @@ class CompletionObjective:
         return judged(self.validate(stop), self.gold, self.metric)
 
 
+@dataclass(frozen=True, slots=True)
+class WritingObjective:
+    """Cross-entropy of whole answers; validation rows are told apart by the loss of their own.
+
+    Attributes:
+        validation: Rows with their right answers; a row is correct where each token of its answer
+            is the likeliest, given those before it.
+    """
+
+    train: Sequence[Completion]
+    validation: Sequence[Completion]
+    ids: tuple[str, ...]
+    pad_id: int
+    device: Device
+    dtype: str
+
+    @property
+    def lengths(self) -> IntArray:
+        return np.array([len(row.tokens) for row in self.train])
+
+    def weight(self, places: IntArray) -> int:
+        return sum(len(self.train[place].answer) for place in places)
+
+    def loss(self, model: Any, places: IntArray) -> Any:
+        rows = [self.train[place] for place in places]
+        return completion_losses(model, rows, self.pad_id, self.device, self.dtype).sum()
+
+    def evaluate(self, model: Any, stop: StopRequest) -> Evaluated:
+        found = likelihoods(model, self.validation, self.pad_id, self.device, self.dtype, stop)
+        losses = found.nats / found.tokens
+        return Evaluated(losses, found.greedy, float(found.greedy.mean()))
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihoods:
+    """How likely a model finds the right answers.
+
+    Attributes:
+        nats: Shape (n,). −Σ ln p over an answer's tokens.
+        tokens: Shape (n,).
+        greedy: Shape (n,). Whether each token of an answer is the likeliest.
+    """
+
+    nats: FloatArray
+    tokens: IntArray
+    greedy: BoolArray
+
+
+def likelihoods(
+    model: Any,
+    rows: Sequence[Completion],
+    pad_id: int,
+    device: Device,
+    dtype: str,
+    stop: StopRequest | None = None,
+) -> Likelihoods:
+    """Score answers in evaluation mode, in the order of the rows.
+
+    Raises:
+        Cancelled: Asked to stop.
+    """
+    import torch
+
+    model.eval()
+    nats, greedy = np.empty(len(rows)), np.empty(len(rows), np.bool_)
+    tokens = np.array([len(row.answer) for row in rows], np.int64)
+    with torch.inference_mode():
+        for places in by_length([row.tokens for row in rows], WRITING_BATCH):
+            if stop:
+                stop.raise_if_requested()
+            chosen = [rows[place] for place in places]
+            logits, wanted = _answer_logits(model, chosen, pad_id, device, dtype)
+            losses = torch.nn.functional.cross_entropy(logits, wanted, reduction="none")
+            ends = np.cumsum([len(row.answer) for row in chosen])[:-1]
+            right = (logits.argmax(dim=-1) == wanted).cpu().numpy()
+            nats[places] = [part.sum() for part in np.split(losses.double().cpu().numpy(), ends)]
+            greedy[places] = [bool(part.all()) for part in np.split(right, ends)]
+    return Likelihoods(nats, tokens, greedy)
+
+
 def completion_losses(
     model: Any, rows: Sequence[Completion], pad_id: int, device: Device, dtype: str
 ) -> Any:
-    """The loss of each answer token, a tensor of shape (answer tokens of all rows,).
+    """The loss of each answer token, a tensor of shape (answer tokens of all rows,)."""
+    import torch
+
+    logits, wanted = _answer_logits(model, rows, pad_id, device, dtype)
+    return torch.nn.functional.cross_entropy(logits, wanted, reduction="none")
+
+
+def _answer_logits(
+    model: Any, rows: Sequence[Completion], pad_id: int, device: Device, dtype: str
+) -> tuple[Any, Any]:
+    """Logits in 32 bits, and the tokens that they should predict, row after row.
 
     Logits are made only where a row of the batch has an answer: with a vocabulary of 128,000 they
     are the largest thing in memory.
@@ -178,9 +269,7 @@ def completion_losses(
         logits = model(**batch, logits_to_keep=kept, use_cache=False).logits
     wanted = wanted[:, first:].to(device)
     chosen = wanted != IGNORED
-    return torch.nn.functional.cross_entropy(
-        logits[chosen].float(), wanted[chosen], reduction="none"
-    )
+    return logits[chosen].float(), wanted[chosen]
 
 
 def class_logits(

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.evaluate.predictions import Predictions
+from trainer.evaluate.judged import Judged
 
 
-def aligned(runs: Sequence[Predictions]) -> tuple[Predictions, ...]:
+def aligned(runs: Sequence[Judged]) -> tuple[Judged, ...]:
     """The runs with their examples in the order of the first.
 
     Raises:
@@ -18,7 +18,7 @@ def aligned(runs: Sequence[Predictions]) -> tuple[Predictions, ...]:
     return (first, *(_like(first, other) for other in runs[1:]))
 
 
-def _like(first: Predictions, other: Predictions) -> Predictions:
+def _like(first: Judged, other: Judged) -> Judged:
     if first.labels != other.labels:
         raise ValueError(f"labels differ: {first.labels!r} and {other.labels!r}")
     if first.ids != other.ids:
@@ -30,7 +30,7 @@ def _like(first: Predictions, other: Predictions) -> Predictions:
     return other
 
 
-def _places(first: Predictions, other: Predictions) -> list[int]:
+def _places(first: Judged, other: Judged) -> list[int]:
     place = {name: row for row, name in enumerate(other.ids)}
     if place.keys() != set(first.ids):
         odd = sorted(place.keys() ^ set(first.ids))

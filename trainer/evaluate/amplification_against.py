@@ -14,6 +14,7 @@ from trainer.evaluate.amplification import (
     worst_column,
 )
 from trainer.evaluate.groups import Group
+from trainer.evaluate.judged import as_classes
 from trainer.evaluate.predictions import Predictions
 
 ID = "bias_amplification_base"
@@ -45,7 +46,7 @@ def amplification_against(
     missing = _why_not(base, groups, columns)
     if base is None or missing:
         return Check(id=ID, outcome=Outcome.NOT_RUN, limit=limit, n=len(tuned), reason=missing)
-    tuned, base = aligned([tuned, base])
+    tuned, base = as_classes(aligned([tuned, base]))
     grown = _grown(tuned, base, columns, limit)
     against_labels = worst_column(tuned.predicted, tuned.gold, tuned, columns)[1]
     column, change = worst_column(tuned.predicted, base.predicted, tuned, columns)

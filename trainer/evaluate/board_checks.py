@@ -12,6 +12,7 @@ from trainer.evaluate.compare import PairedDifference
 from trainer.evaluate.detectable import rows_needed
 from trainer.evaluate.intervals import Z95
 from trainer.evaluate.luck import SEEDS_NEEDED, Pooled
+from trainer.evaluate.units import amount, bare
 
 FAIL_WIDTH = float(norm.ppf(0.99)) / Z95
 """A fail is one-sided at 99 %: it blocks, so it must be rarer than a warning."""
@@ -118,7 +119,9 @@ def test_reuse(looks: int, rows: int, warn: int, fail: int) -> Check:
     )
 
 
-def underpowered(detectable: float | None, rows: int, minimum_effect: float) -> Check:
+def underpowered(
+    detectable: float | None, rows: int, minimum_effect: float, metric: str = "accuracy"
+) -> Check:
     """Whether the test set can see the smallest gain that anybody would pay for.
 
     Measured: the difference that the rows find in 80 of 100 cases, from the median standard error
@@ -146,8 +149,8 @@ def underpowered(detectable: float | None, rows: int, minimum_effect: float) -> 
         limit=minimum_effect,
         n=rows,
         reason=(
-            f"These {rows} rows find a difference of {100 * detectable:.1f} points in 80 of 100 "
-            f"cases; {100 * minimum_effect:.1f} points are what matters to this task."
+            f"These {rows} rows find a difference of {amount(detectable, metric)} in 80 of 100 "
+            f"cases; {amount(minimum_effect, metric)} are what matters to this task."
         ),
         advice=f"Label about {more:,} more test rows." if weak else "",
     )
@@ -184,8 +187,9 @@ def seed_variance(pool: Pooled, seeds: int, limit: float, metric: str) -> Check:
         n=seeds,
         reason=(
             f"Over {seeds} seeds {metric} is {pool.mean:.4f} on average; between seeds it scatters "
-            f"by {100 * pool.true_sd:.1f} points beyond what the test rows explain, at least "
-            f"{100 * pool.true_sd_low:.1f} with 95 % confidence; the limit is {100 * limit:.1f}."
+            f"by {amount(pool.true_sd, metric)} beyond what the test rows explain, at least "
+            f"{bare(pool.true_sd_low, metric)} with 95 % confidence; the limit is "
+            f"{bare(limit, metric)}."
         ),
         advice="Train longer or with a lower learning rate, and report the mean." if moved else "",
     )

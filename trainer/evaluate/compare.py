@@ -14,6 +14,8 @@ from trainer.evaluate.alignment import aligned
 from trainer.evaluate.arrays import FloatArray
 from trainer.evaluate.clusters import mean_error
 from trainer.evaluate.intervals import Z95
+from trainer.evaluate.judged import Judged, as_classes
+from trainer.evaluate.output_metrics import BOUNDED, SHARES
 from trainer.evaluate.predictions import Predictions
 from trainer.evaluate.resampling import RESAMPLES, cells_of, counts_of_cells, resampled_sizes
 from trainer.evaluate.scoring import COUNTED, example_scores, lower_is_better, refuse_unknown
@@ -25,8 +27,8 @@ _REACH = {
     "roc_auc": 1.0,
     "mcc": 2.0,
     "brier": 2.0,
-}
-"""The largest difference that two models can have. A log loss has no bound."""
+} | dict.fromkeys((*SHARES, *BOUNDED), 1.0)
+"""The largest difference that two models can have. A log loss, an error or R² has no bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,8 @@ class PairedDifference:
 
 
 def paired_difference(
-    a: Predictions,
-    b: Predictions,
+    a: Judged,
+    b: Judged,
     metric: str,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -61,9 +63,9 @@ def paired_difference(
     """How much a differs from b: above 0 means that a has the larger value.
 
     Args:
-        a: Predictions of one model.
-        b: Predictions of the other, on the same example ids in any order.
-        metric: `accuracy`, `macro_f1`, `weighted_f1`, `mcc`, `roc_auc`, `log_loss` or `brier`.
+        a: What one model said.
+        b: What the other said, on the same example ids in any order.
+        metric: One of `scoring.COMPARABLE` that the kind of task has.
         seed: Of the resampling.
         resamples: How many; used for F1 and MCC.
         positive: With two labels, the one whose ROC curve is meant.
@@ -75,10 +77,11 @@ def paired_difference(
     a, b = aligned([a, b])
     if len(a) < 2:
         raise ValueError(f"{len(a)} examples are too few to compare two models")
-    if metric == "accuracy" and not a.clusters:
+    if metric in {"accuracy", "exact_match"} and not a.clusters:
         return _accuracy_difference(a, b)
     if metric in COUNTED:
-        return _resampled_difference(a, b, metric, seed, resamples)
+        one, other = as_classes([a, b])
+        return _resampled_difference(one, other, metric, seed, resamples)
     return _mean_difference(a, b, metric, positive)
 
 
@@ -120,11 +123,12 @@ def least_error(metric: str, n: int, differences: float | FloatArray) -> float |
         n: Examples.
         differences: Measured differences of two models, of any shape.
     """
-    unit = np.abs(differences) if lower_is_better(metric) else _REACH[metric]
+    reach = None if lower_is_better(metric) else _REACH.get(metric)
+    unit = np.abs(differences) if reach is None else reach
     return float(np.sqrt(2)) / n * (unit + np.zeros_like(differences))
 
 
-def _accuracy_difference(a: Predictions, b: Predictions) -> PairedDifference:
+def _accuracy_difference(a: Judged, b: Judged) -> PairedDifference:
     """McNemar's test with Bonett and Price's interval: one more example on either side.
 
     Source: Bonett and Price 2012, "Adjusted Wald confidence interval for a difference of binomial
@@ -144,9 +148,7 @@ def _accuracy_difference(a: Predictions, b: Predictions) -> PairedDifference:
     )
 
 
-def _mean_difference(
-    a: Predictions, b: Predictions, metric: str, positive: str | None
-) -> PairedDifference:
+def _mean_difference(a: Judged, b: Judged, metric: str, positive: str | None) -> PairedDifference:
     """By what each example adds to either value: its mean is the difference of the two."""
     mine, theirs = example_scores(a, metric, positive), example_scores(b, metric, positive)
     assert mine is not None  # noqa: S101 - counted metrics are resampled instead

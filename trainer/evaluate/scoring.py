@@ -12,7 +12,10 @@ from trainer.evaluate.influence import (
     auc_influence,
     macro_auc_influence,
 )
+from trainer.evaluate.judged import Judged
 from trainer.evaluate.metrics import ClassCounts
+from trainer.evaluate.output_metrics import LOWER_IS_BETTER, METRICS, score
+from trainer.evaluate.outputs import Outputs
 from trainer.evaluate.predictions import Predictions
 
 COUNTED: dict[str, Callable[[ClassCounts], FloatArray]] = {
@@ -28,12 +31,13 @@ LOSSES: dict[str, Callable[[FloatArray, IntArray], FloatArray]] = {
 }
 """Means over examples of which less is better."""
 
-COMPARABLE = ("accuracy", *COUNTED, "roc_auc", *LOSSES)
+WRITTEN = tuple(dict.fromkeys(name for known in METRICS.values() for name in known))
+COMPARABLE = ("accuracy", *COUNTED, "roc_auc", *LOSSES, *WRITTEN)
 
 
 def lower_is_better(metric: str) -> bool:
     """Whether a smaller value is the better one."""
-    return metric in LOSSES
+    return metric in LOSSES or metric in LOWER_IS_BETTER
 
 
 def refuse_unknown(metric: str) -> None:
@@ -62,7 +66,7 @@ def area(predictions: Predictions, positive: str | None) -> AucInfluence | None:
 
 
 def example_scores(
-    predictions: Predictions, metric: str, positive: str | None
+    predictions: Judged, metric: str, positive: str | None
 ) -> tuple[float, FloatArray] | None:
     """A metric that is a mean over examples, or behaves like one.
 
@@ -71,8 +75,12 @@ def example_scores(
         is their standard deviation/√n; None if the metric must be resampled (F1, MCC).
 
     Raises:
-        ValueError: There is no ROC curve because all examples have the same label.
+        ValueError: There is no ROC curve because all examples have the same label, or the kind of
+            task has no such metric.
     """
+    if isinstance(predictions, Outputs):
+        found = score(predictions, metric)
+        return found.value, found.added
     if metric in COUNTED:
         return None
     if predictions.answers is not None and metric != "accuracy":

@@ -18,6 +18,7 @@ from trainer.evaluate.alignment import aligned
 from trainer.evaluate.arrays import FloatArray, IntArray
 from trainer.evaluate.clusters import codes, drawn_clusters
 from trainer.evaluate.compare import least_error
+from trainer.evaluate.judged import Judged, as_classes
 from trainer.evaluate.metrics import ClassCounts
 from trainer.evaluate.predictions import Predictions
 from trainer.evaluate.resampling import RESAMPLES
@@ -69,7 +70,7 @@ class Spread:
 
 
 def spread_of(
-    runs: Sequence[Predictions],
+    runs: Sequence[Judged],
     metric: str,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -90,7 +91,7 @@ def spread_of(
     refuse_unknown(metric)
     runs = aligned(runs)
     if metric in COUNTED:
-        return _counted(runs, metric, seed, resamples)
+        return _counted(as_classes(runs), metric, seed, resamples)
     scores = [example_scores(run, metric, positive) for run in runs]
     values = np.array([score[0] for score in scores if score is not None])
     added = np.stack([score[1] for score in scores if score is not None], axis=1)
@@ -99,7 +100,7 @@ def spread_of(
     return Spread(metric, len(runs[0]), values, values + np.concatenate(blocks) / len(centred))
 
 
-def weights(run: Predictions, resamples: int, seed: int) -> Iterator[Weights]:
+def weights(run: Judged, resamples: int, seed: int) -> Iterator[Weights]:
     """How often each of n examples is drawn in n draws with replacement, or its cluster.
 
     Yields:

@@ -13,7 +13,7 @@ from scipy.stats import norm
 
 from trainer.evaluate.arrays import BoolArray, FloatArray
 from trainer.evaluate.compare import least_error
-from trainer.evaluate.predictions import Predictions
+from trainer.evaluate.judged import Judged
 from trainer.evaluate.resampling import RESAMPLES
 from trainer.evaluate.spread import Spread, spread_of
 
@@ -55,7 +55,7 @@ class Standings:
 
 
 def compare_all(
-    runs: Sequence[Predictions],
+    runs: Sequence[Judged],
     metric: str,
     seed: int = 0,
     resamples: int = RESAMPLES,

@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from storage.judgements import Arm, Difference, Worth
-from storage.records import Method, Metric
+from storage.records import PRIMARY_METRICS, Method, Metric, TaskKind
 from trainer.evaluate.compare import PairedDifference
 from trainer.evaluate.detectable import detectable_difference, rows_needed
 from trainer.evaluate.intervals import Z95
+from trainer.evaluate.scoring import lower_is_better
+from trainer.evaluate.units import amount, bare
 
 EXPECTED = (Method.TFIDF, Method.EMBEDDING)
 """What fine-tuning should be held against at the least."""
@@ -55,7 +57,7 @@ def judge(ways: Sequence[Way], compare: Compare, metric: str, minimum_effect: fl
     Args:
         ways: One for each method and base; those without a number on test are left out by the
             caller.
-        compare: Gives paired differences of the primary metric, of which more is better.
+        compare: Gives paired differences of the primary metric, turned so that more is better.
         metric: Its name, for the sentences.
         minimum_effect: The smallest gain that is worth paying for, in units of the metric.
 
@@ -69,13 +71,14 @@ def judge(ways: Sequence[Way], compare: Compare, metric: str, minimum_effect: fl
     ordered = sorted(ways, key=_price)
     tuned = [way for way in ordered if way.method.is_tuned]
     others = [way for way in ordered if not way.method.is_tuned]
-    missing = _missing(others)
+    expected = _expected(metric)
+    missing = _missing(others, expected)
     if not tuned or not others:
         sentence = (
             "No fine-tuned run has a result yet."
             if not tuned
             else "Not compared: there is no run without fine-tuning, so there is no evidence that "
-            "fine-tuning is needed. Run tfidf and embedding."
+            f"fine-tuning is needed. Run {' and '.join(expected)}."
         )
         arms = tuple(_arm(way, None, "") for way in ordered)
         return Worth(verdict="not_compared", sentence=sentence, missing=missing, arms=arms)
@@ -130,7 +133,13 @@ def _rival(best: Way, others: Sequence[Way]) -> Way:
 
 def _best(ways: Sequence[Way]) -> Way:
     """The arm with the best number; the caller chose each on validation."""
-    return max(ways, key=lambda way: (way.primary.value or 0.0, -_price(way)[2]))
+    return max(ways, key=lambda way: (_rank(way.primary), -_price(way)[2]))
+
+
+def _rank(primary: Metric) -> float:
+    """More is better."""
+    value = primary.value or 0.0
+    return -value if lower_is_better(primary.name) else value
 
 
 def _corrected(found: PairedDifference, comparisons: int) -> PairedDifference:
@@ -170,11 +179,17 @@ def _multiple(one: float | None, other: float | None) -> float | None:
     return one / other if one is not None and other else None
 
 
-def _missing(others: Sequence[Way]) -> tuple[str, ...]:
+def _expected(metric: str) -> tuple[Method, ...]:
+    """Baselines of labels; what writes its answers has only prompts to be held against."""
+    labelled = metric in PRIMARY_METRICS[TaskKind.CLASSIFICATION]
+    return EXPECTED if labelled else (Method.ZERO_SHOT,)
+
+
+def _missing(others: Sequence[Way], expected: Sequence[Method]) -> tuple[str, ...]:
     had = {way.method for way in others}
-    missing = [method.value for method in EXPECTED if method not in had]
     prompted = () if Method.EXTERNAL in had else PROMPTED
-    return (*missing, *(name for name in prompted if name not in {m.value for m in had}))
+    wanted = dict.fromkeys([method.value for method in expected] + list(prompted))
+    return tuple(name for name in wanted if name not in {method.value for method in had})
 
 
 def _arm(way: Way, difference: PairedDifference | None, against: str) -> Arm:
@@ -221,8 +236,9 @@ def _sentence(
     more: int | None,
 ) -> str:
     gain = (
-        f"{100 * found.value:+.1f} points of {metric.replace('_', ' ')} "
-        f"({100 * found.low:+.1f} to {100 * found.high:+.1f}) on the same {found.n:,} rows"
+        f"{amount(found.value, metric, signed=True)} of {metric.replace('_', ' ')} "
+        f"({bare(found.low, metric, signed=True)} to {bare(found.high, metric, signed=True)}) on "
+        f"the same {found.n:,} rows"
     )
     cost = _cost_words(best, against)
     if verdict == "worth_it":
@@ -234,7 +250,7 @@ def _sentence(
         return (
             f"Fine-tuning was not worth it: {best.name} is at {gain} against {against.name}{cost}."
         )
-    asked = f"a gain of {100 * minimum_effect:g} points"
+    asked = f"a gain of {amount(minimum_effect, metric)}"
     head = (
         f"Not worth it, as far as these rows can tell: {best.name} is at {gain} against "
         f"{against.name}"

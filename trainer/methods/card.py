@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from storage.errors import CorruptFolder
-from storage.records import BaseIdentity, BaseRef, Method, Prompt, Record
+from storage.records import BaseIdentity, BaseRef, Method, Prompt, Record, TaskKind
 from trainer.engines.bases import locate, weights_hash
 from trainer.methods.fitting import BaseFiles
 
@@ -30,6 +30,28 @@ class Words(Record):
     packed: bool = True
 
 
+class Shown(Record):
+    """An example that is shown with its answer before a row is asked."""
+
+    text: str
+    answer: str
+    turns: tuple[tuple[str, str], ...] = ()
+    as_is: bool = False
+
+
+class Writing(Record):
+    """How a language model is asked for a text, and how long that may be.
+
+    Attributes:
+        answer_tokens: After how many tokens an answer is broken off.
+    """
+
+    kind: TaskKind
+    prompt: Prompt
+    shots: tuple[Shown, ...] = ()
+    answer_tokens: int
+
+
 class ModelCard(Record):
     """How to turn a text into probabilities with the files beside this one."""
 
@@ -45,6 +67,7 @@ class ModelCard(Record):
     device: str = "cpu"
     dtype: str = "float32"
     words: Words | None = None
+    writing: Writing | None = None
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
@@ -71,12 +94,13 @@ def card_for(
     dtype: str = "float32",
     pad_token_id: int | None = None,
     words: Words | None = None,
+    writing: Writing | None = None,
 ) -> ModelCard:
     """The card of a model that stands on a base."""
     return ModelCard(
         method=method,
         labels=labels,
-        scoring="label words" if words else "head",
+        scoring="label words" if words else "greedy writing" if writing else "head",
         base=base.identity,
         base_ref=base.ref,
         max_tokens=base.token_limit,
@@ -85,6 +109,7 @@ def card_for(
         device=device,
         dtype=dtype,
         words=words,
+        writing=writing,
     )
 
 

@@ -3,15 +3,19 @@
 from pathlib import Path
 
 from storage.errors import InternalError
-from storage.records import Method
+from storage.records import Method, TaskKind
 from trainer.methods.card import read_card
-from trainer.methods.fitting import Classifier, FitRequest, Fitted
+from trainer.methods.fitting import Author, Classifier, FitRequest, Fitted
 
 # Each is imported where it is chosen: the two cheap methods must not wait for torch.
 
 
 def fit(request: FitRequest) -> Fitted:
     """Fit a model as the spec says."""
+    if request.spec.task.kind is not TaskKind.CLASSIFICATION:
+        from trainer.methods import written
+
+        return written.ask(request) if request.spec.method.is_prompted else written.fit(request)
     match request.spec.method:
         case Method.MAJORITY:
             from trainer.methods import majority
@@ -41,8 +45,19 @@ def fit(request: FitRequest) -> Fitted:
             raise InternalError(f"method {request.spec.method.value} is not fitted here")
 
 
+def load_author(folder: Path) -> Author:
+    """A model that writes, from its adapter folder.
+
+    Raises:
+        As `load`.
+    """
+    from trainer.methods import written
+
+    return written.load(folder)
+
+
 def load(folder: Path) -> Classifier:
-    """A model from its adapter folder; its base comes from where it came from before.
+    """A classifier from its adapter folder; its base comes from where it came from before.
 
     Raises:
         CorruptFolder: The folder is not whole, or the base's weights are not the same any more.

@@ -98,7 +98,7 @@ def fit(request: FitRequest) -> Fitted:
     )
     limit_given = request.spec.training.max_tokens is not None
     return Fitted(
-        classifier=Embedding(card, encoder, chosen.head),
+        model=Embedding(card, encoder, chosen.head),
         engine="transformers",
         engine_reason=f"a frozen base needs no training engine, on {device}",
         training={"max_tokens": card.max_tokens, "strength": chosen.strength},

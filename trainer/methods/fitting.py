@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from storage.errors import InternalError
 from storage.records import BaseIdentity, BaseRef, RunSpec
 from trainer.data.dataset import Dataset
+from trainer.data.schema import Example
+from trainer.engines.objectives import Likelihoods
 from trainer.evaluate.arrays import BoolArray, FloatArray, IntArray
 from trainer.evaluate.forgetting import Retention, TextLosses
 from trainer.evaluate.lexical import Answer
@@ -16,6 +18,7 @@ from trainer.progress import Progress
 from trainer.stopping import StopRequest
 
 
+@runtime_checkable
 class Classifier(Protocol):
     """A fitted model: texts in, class probabilities out."""
 
@@ -25,6 +28,31 @@ class Classifier(Protocol):
 
     def save(self, folder: Path) -> None:
         """Write all that `methods.reloading.load` needs, and never a pickle."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a model wrote for some rows, and whether it came to an end by itself."""
+
+    texts: tuple[str, ...]
+    finished: tuple[bool, ...]
+
+
+@runtime_checkable
+class Author(Protocol):
+    """A fitted model of a task without labels: rows in, texts out."""
+
+    def write(self, rows: Sequence[Example], stop: StopRequest | None = None) -> Written:
+        """What it answers, in the order of the rows."""
+        ...
+
+    def costs(self, rows: Sequence[Example], stop: StopRequest | None = None) -> Likelihoods:
+        """How likely it finds the right answers; of plain texts, the texts themselves."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write all that `methods.choose.load_author` needs, and never a pickle."""
         ...
 
 
@@ -101,7 +129,7 @@ class Rendered:
 class Fitted:
     """A fitted model and how it came about."""
 
-    classifier: Classifier
+    model: Classifier | Author
     engine: str
     engine_reason: str
     training: dict[str, float | int | str | None]

@@ -39,7 +39,7 @@ def fit(request: FitRequest) -> Fitted:
     labels = request.dataset.labels
     counts = np.bincount(request.dataset.gold(rows), minlength=len(labels))
     return Fitted(
-        classifier=Majority(labels, counts / counts.sum()),
+        model=Majority(labels, counts / counts.sum()),
         engine="counting",
         engine_reason="this method needs no training engine",
         training={},

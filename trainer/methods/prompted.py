@@ -77,7 +77,7 @@ def fit(request: FitRequest) -> Fitted:
         request, best.asking, best.scorer, best.prior.tolist() if best.corrected else ()
     )
     return Fitted(
-        classifier=WordModel(card, model, best.asking, best.scorer, best.prior),
+        model=WordModel(card, model, best.asking, best.scorer, best.prior),
         engine="transformers",
         engine_reason=f"a base that is only asked needs no training engine, on {device}",
         training={

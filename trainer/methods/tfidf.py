@@ -75,7 +75,7 @@ def fit(request: FitRequest) -> Fitted:
         request.spec.seed,
     )
     return Fitted(
-        classifier=Tfidf(data.labels, vectoriser, chosen.head),
+        model=Tfidf(data.labels, vectoriser, chosen.head),
         engine="scikit-learn",
         engine_reason="this method needs no training engine",
         training={"ngrams": "1-2", "strength": chosen.strength},

@@ -13,7 +13,7 @@ from trainer.engines.loop import Plan, Trained, train
 from trainer.engines.objectives import Objective
 from trainer.engines.protocol import Device, Order, Prepared
 from trainer.engines.recipe import Adaptation, Resolved, resolve
-from trainer.methods.fitting import Classifier, FitRequest, Fitted, ValidationLosses
+from trainer.methods.fitting import Author, Classifier, FitRequest, Fitted, ValidationLosses
 
 ADAPTATIONS: dict[Method, Adaptation] = {
     Method.LORA: "lora",
@@ -80,14 +80,14 @@ class Training:
 
     def fitted(
         self,
-        classifier: Classifier,
+        model: Classifier | Author,
         notes: tuple[str, ...] = (),
         **settings: str | int | float | None,
     ) -> Fitted:
         """What is told of it.
 
         Args:
-            classifier: The model that came out.
+            model: What came out.
             notes: What a reader should know besides.
             settings: What was trained with, besides the recipe.
         """
@@ -96,7 +96,7 @@ class Training:
         fallback = (choice.reason,) if choice.fallback else ()
         own = (*self.prepared.notes, *state.notes, *_stopped_early(self.plan, self.trained))
         return Fitted(
-            classifier=classifier,
+            model=model,
             engine=choice.engine.name,
             engine_reason=choice.reason,
             training=resolved.recipe.as_settings() | settings,

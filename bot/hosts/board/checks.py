@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from bot.hosts.board.comparable import not_comparable, primary
+from bot.hosts.board.comparable import not_comparable, primary, value
 from bot.hosts.board.differences import Load
-from storage.records import Check, Method, Outcome
+from storage.records import Check, Method, Outcome, TaskKind
 from storage.standings import Candidate, Comparison, TaskBoard
 from trainer.evaluate.amplification_against import amplification_against
 from trainer.evaluate.board_checks import beats_baseline, test_reuse, test_size, underpowered
 from trainer.evaluate.compare import PairedDifference
 from trainer.evaluate.contamination import Fingerprints, registered_overlap
+from trainer.evaluate.judged import as_classes
 from trainer.evaluate.luck import SEEDS_NEEDED
 
 ROWS_TO_COMPARE = 2
@@ -34,7 +35,9 @@ def board_checks(
     return (
         _baseline(task, candidate, paired, against, n),
         test_size(n, policy.minimum_test_rows, policy.confident_test_rows),
-        underpowered(comparison.detectable, n, task.newest.policy.minimum_effect),
+        underpowered(
+            comparison.detectable, n, task.newest.policy.minimum_effect, task.task.primary_metric
+        ),
         test_reuse(task.looks, n, task.newest.policy.looks_warn, task.newest.policy.looks_fail),
         *_seeds(candidate, comparison),
     )
@@ -73,7 +76,8 @@ def amplification(
     The untuned base is the embedding run of the same base: the same weights, with nothing but a
     linear head on them. Sealed scores are not asked.
     """
-    if not task.task.sensitive or task.task.sealed:
+    labelled = task.task.kind is TaskKind.CLASSIFICATION
+    if not task.task.sensitive or task.task.sealed or not labelled:
         return {}
     alone = not_comparable(task)
     able = [c for c in task.candidates if c.run_id not in alone]
@@ -84,8 +88,8 @@ def amplification(
             continue
         base = next((c for c in able if _is_untuned(c, candidate)), None)
         found[candidate.run_id] = amplification_against(
-            load(candidate, "test"),
-            load(base, "test") if base else None,
+            as_classes([load(candidate, "test")])[0],
+            as_classes([load(base, "test")])[0] if base else None,
             groups(candidate),
             limit,
             f"embedding {base.run_id}" if base else "",
@@ -141,7 +145,7 @@ def best_baselines(task: TaskBoard, comparable: Sequence[Candidate]) -> list[Can
     best: dict[Method, Candidate] = {}
 
     def order(candidate: Candidate) -> tuple[float, str]:
-        return -(primary(task, candidate).value or 0.0), candidate.run_id
+        return -value(task, candidate), candidate.run_id
 
     for candidate in sorted(comparable, key=order):
         if candidate.method.is_baseline:

@@ -4,6 +4,7 @@ from collections import Counter
 
 from storage.records import Metric, RunState
 from storage.standings import Candidate, TaskBoard
+from trainer.evaluate.scoring import lower_is_better
 
 
 def primary(task: TaskBoard, candidate: Candidate) -> Metric:
@@ -21,9 +22,15 @@ def primary(task: TaskBoard, candidate: Candidate) -> Metric:
 
 
 def value(task: TaskBoard, candidate: Candidate) -> float:
-    """The number that ranks; minus infinity where there is none."""
-    found = primary(task, candidate).value
-    return float("-inf") if found is None else found
+    """The number that ranks, more being better; minus infinity where there is none."""
+    return rank_value(primary(task, candidate))
+
+
+def rank_value(found: Metric) -> float:
+    """A metric turned so that more is better; minus infinity where there is no number."""
+    if found.value is None:
+        return float("-inf")
+    return -found.value if lower_is_better(found.name) else found.value
 
 
 def not_comparable(task: TaskBoard) -> dict[str, str]:

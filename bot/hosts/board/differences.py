@@ -7,9 +7,10 @@ from storage.board import Board
 from storage.judgements import Difference
 from storage.standings import Candidate, TaskBoard, known_difference
 from trainer.evaluate.compare import PairedDifference, paired_difference
-from trainer.evaluate.predictions import Predictions
+from trainer.evaluate.judged import Judged
+from trainer.evaluate.scoring import lower_is_better
 
-Load = Callable[[Candidate, str], Predictions]
+Load = Callable[[Candidate, str], Judged]
 """Reads a run's predictions on a split."""
 
 
@@ -28,7 +29,7 @@ class Differences:
     made: dict[tuple[str, str], Difference] = field(default_factory=dict)
 
     def get(self, run_id: str, against: str) -> Difference:
-        """Run minus `against`.
+        """By how much a run is better than `against`, in units of the primary metric.
 
         Raises:
             ValueError: The two are not on the same rows.
@@ -52,6 +53,8 @@ class Differences:
         one, other = (
             self.load(self.candidates[name], self.task.split) for name in (run_id, against)
         )
+        if lower_is_better(task.primary_metric):
+            one, other = other, one
         found = paired_difference(one, other, task.primary_metric, positive=task.positive)
         return Difference(
             against=against,

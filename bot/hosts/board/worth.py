@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.hosts.board.comparable import primary
+from bot.hosts.board.comparable import primary, rank_value
 from bot.hosts.board.differences import Differences
 from bot.settings import PriceSettings
 from storage.judgements import TaskNotes, Worth
 from storage.records import Method, Metric
 from storage.standings import Candidate, Comparison, TaskBoard
 from trainer.evaluate.costs import Prices, Time, cost_metrics, total_cost
+from trainer.evaluate.units import amount
 from trainer.evaluate.worth import Way, judge
 
 ANSWERS = 1000
@@ -66,17 +67,17 @@ def notes(task: TaskBoard, comparison: Comparison, rows: int) -> TaskNotes:
 def _sentences(
     task: TaskBoard, comparison: Comparison, rows: int, ranked: int, tied: int
 ) -> list[str]:
-    found = []
+    found, metric = [], task.task.primary_metric
     if comparison.detectable is not None:
         found.append(
             f"{rows:,} {task.split} rows find a difference of "
-            f"{100 * comparison.detectable:.1f} points in 80 of 100 cases; smaller ones are "
+            f"{amount(comparison.detectable, metric)} in 80 of 100 cases; smaller ones are "
             "mostly missed."
         )
     if comparison.optimism and tied > 1:
         found.append(
             f"{tied} of {ranked} runs cannot be told apart at the top. Whoever picks the best of "
-            f"them by its number here sees up to {100 * comparison.optimism:.1f} points too much."
+            f"them by its number here sees up to {amount(comparison.optimism, metric)} too much."
         )
     if task.task.sealed:
         found.append("The test set is sealed: runs are compared on validation.")
@@ -92,7 +93,7 @@ def _arms(task: TaskBoard, comparable: Sequence[Candidate]) -> list[Candidate]:
 
     def order(candidate: Candidate) -> tuple[float, str]:
         found = candidate.metric(name, "validation") or primary(task, candidate)
-        return -(found.value if found.value is not None else 0.0), candidate.run_id
+        return -rank_value(found), candidate.run_id
 
     for candidate in sorted(comparable, key=order):
         best.setdefault((candidate.method.value, candidate.base), candidate)

@@ -62,19 +62,19 @@ def texts(data: Dataset) -> list[str]:
 
 
 def accuracy(fitted: Fitted, data: Dataset) -> float:
-    found = fitted.classifier.probabilities(texts(data)).argmax(axis=1)
+    found = fitted.model.probabilities(texts(data)).argmax(axis=1)
     return float((found == data.gold(data.splits[Split.TEST])).mean())
 
 
 def test_every_method_survives_its_folder(request_of_each: FitRequest, tmp_path: Path) -> None:
     data = request_of_each.dataset
     fitted = fit(request_of_each)
-    said = fitted.classifier.probabilities(texts(data))
+    said = fitted.model.probabilities(texts(data))
     assert said.shape == (72, 3)
     assert np.allclose(said.sum(axis=1), 1)
     folder = tmp_path / "saved"
     folder.mkdir()
-    fitted.classifier.save(folder)
+    fitted.model.save(folder)
     kinds = {path.suffix for path in folder.rglob("*") if path.is_file()}
     assert kinds <= {".safetensors", ".json", ".txt", ".jinja"}
     assert read_card(folder).labels == data.labels
@@ -85,7 +85,7 @@ def test_every_method_survives_its_folder(request_of_each: FitRequest, tmp_path:
 def test_the_order_and_number_of_texts_do_not_change_what_is_said(
     request_of_each: FitRequest,
 ) -> None:
-    classifier = fit(request_of_each).classifier
+    classifier = fit(request_of_each).model
     asked = texts(request_of_each.dataset)
     together = classifier.probabilities(asked)
     turned = classifier.probabilities(asked[::-1])[::-1]
@@ -96,7 +96,7 @@ def test_the_order_and_number_of_texts_do_not_change_what_is_said(
 
 def test_the_majority_says_the_shares_of_the_training_labels(task: Task, tmp_path: Path) -> None:
     request = request_for(task, Method.MAJORITY, None, tmp_path)
-    assert fit(request).classifier.probabilities(["any"]) == pytest.approx(np.full((1, 3), 1 / 3))
+    assert fit(request).model.probabilities(["any"]) == pytest.approx(np.full((1, 3), 1 / 3))
 
 
 @pytest.mark.parametrize("base", ["tiny_bert", "tiny_llama"])
@@ -115,7 +115,7 @@ def test_lora_learns_and_keeps_the_step_of_the_lowest_validation_loss(
     assert 8 <= len(losses.steps) <= 10
     means = losses.losses.mean(axis=1)
     assert fitted.best_step == losses.steps[means.argmin()]
-    deployed = fitted.classifier.probabilities(asked.dataset.texts(Split.VALIDATION))
+    deployed = fitted.model.probabilities(asked.dataset.texts(Split.VALIDATION))
     gold = asked.dataset.gold(asked.dataset.splits[Split.VALIDATION])
     found = -np.log(deployed[np.arange(len(gold)), gold])
     assert found == pytest.approx(losses.losses[means.argmin()], abs=1e-4)
@@ -147,7 +147,7 @@ def test_another_seed_trains_another_head(task: Task, tmp_path: Path, tiny_llama
             threads=1,
             base=asked.base,
         )
-        said.append(fit(made).classifier.probabilities(texts(asked.dataset)))
+        said.append(fit(made).model.probabilities(texts(asked.dataset)))
     assert np.abs(said[0] - said[1]).max() > 1e-4
 
 
@@ -171,7 +171,7 @@ def test_a_saved_model_refuses_a_base_whose_weights_changed(
     fitted = fit(request_for(task, Method.EMBEDDING, base, tmp_path))
     folder = tmp_path / "saved"
     folder.mkdir()
-    fitted.classifier.save(folder)
+    fitted.model.save(folder)
     weights = base / "model.safetensors"
     changed = bytearray(weights.read_bytes())
     changed[-1] ^= 1

@@ -39,11 +39,11 @@ def test_every_method_of_words_survives_its_folder(
 ) -> None:
     request = request_by_words(asked_task, method, tiny_llama, tmp_path)
     fitted = fit(request)
-    said = fitted.classifier.probabilities(texts(request.dataset))
+    said = fitted.model.probabilities(texts(request.dataset))
     assert np.allclose(said.sum(axis=1), 1)
     folder = tmp_path / "saved"
     folder.mkdir()
-    fitted.classifier.save(folder)
+    fitted.model.save(folder)
     assert read_card(folder).scoring == "label words"
     again = load(folder).probabilities(texts(request.dataset))
     assert np.abs(again - said).max() < 1e-6
@@ -80,7 +80,7 @@ def test_shots_come_from_train_and_cover_the_labels(
     fitted = fit(replace(request, spec=request.spec.model_copy(update={"shots": 3})))
     folder = tmp_path / "saved"
     folder.mkdir()
-    fitted.classifier.save(folder)
+    fitted.model.save(folder)
     words = read_card(folder).words
     assert words is not None
     shown = dict(words.shots)
