@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -129,9 +130,40 @@ def _ask_trainer(folder: Path, file: Path, given: Mapping[str, str]) -> None:
         "note": given.get("note", ""),
         "missing_is_wrong": given.get("missing") == "wrong",
     }
+    _trainer(["import", str(folder), str(file)], json.dumps(asked))
+
+
+def merge(actions: Actions, words: Sequence[str]) -> Reply:
+    """A run's adapter and its base as one model, proven equal; GGUF and a hub only when asked."""
+    user = os_user()
+    caller = Caller(actions.settings.person_of_os(user), "terminal", user)
+    require(caller, LAUNCH, "merge a model")
+    run, target = actions.ledger.run(words[0]), path_of(words[1])
+    asked = ["merge", str(actions.home.run(run.id).path), str(target)]
+    for word in words[2:]:
+        if word == "gguf":
+            asked.append("--gguf")
+        elif word.startswith("push="):
+            asked += ["--push", word.removeprefix("push=")]
+        else:
+            raise BadInput(
+                f"I do not know {word!r} here. Write `merge RUN FOLDER [gguf] [push=…]`."
+            )
+    found = _trainer(asked, "")
+    apart = float(found["largest_difference"])
+    text = (
+        f"The merged model of {run.id} is in {found['folder']}. Its logits are those of adapter "
+        f"and base: at most {apart:.2g} apart on {found['rows']} texts."
+    )
+    extra = [f"{key}: {found[key]}" for key in ("gguf", "pushed") if key in found]
+    return Reply("\n".join([text, *extra]), run_id=run.id, data=found)
+
+
+def _trainer(words: Sequence[str], question: str) -> dict[str, Any]:
+    """Ask the trainer, in a process of its own; it prints one JSON object."""
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "trainer", "import", str(folder), str(file)],
-        input=json.dumps(asked),
+        [sys.executable, "-P", "-m", "trainer", *words],
+        input=question,
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
@@ -139,12 +171,13 @@ def _ask_trainer(folder: Path, file: Path, given: Mapping[str, str]) -> None:
         check=False,
     )
     try:
-        found = json.loads(done.stdout)
+        found = dict(json.loads(done.stdout))
     except ValueError as error:
         last = done.stderr.strip().splitlines()[-1:] or ["no output"]
-        said = f"the trainer could not import (exit {done.returncode}): {last[0]}"
+        said = f"the trainer could not {words[0]} (exit {done.returncode}): {last[0]}"
         raise InternalError(said) from error
     if "error" in found:
         if done.returncode == BadInput.exit_code:
             raise BadData(str(found["error"]["message"]))
         raise InternalError(str(found["error"]["message"]))
+    return found

@@ -207,6 +207,12 @@ VERBS = {
     "card": LocalVerb(
         "card RUN FILE", "write a Hugging Face model card", exchange.card, words=range(2, 3)
     ),
+    "merge": LocalVerb(
+        "merge RUN FOLDER [gguf] [push=ORG/NAME]",
+        "write adapter and base as one model, proven equal",
+        exchange.merge,
+        words=range(2, 5),
+    ),
     "policy": LocalVerb(
         "policy check FILE",
         "explain a policy, rule by rule, and its mistakes",

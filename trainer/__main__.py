@@ -5,6 +5,7 @@
     tuneboard-train reload RUN_DIR [--adapter PATH]     scores texts with a saved model
     tuneboard-train forgetting [--texts F] [--suite F]  checks what a language model forgot
     tuneboard-train import RUN_DIR FILE                 evidence of predictions made elsewhere
+    tuneboard-train merge RUN_DIR FOLDER                adapter and base as one model
     tuneboard-train support FILE                        checks answers against their sources
 
 Exit codes: 0 done, 1 failed, 2 bad input, 3 refused, 4 out of memory, 143 cancelled. What is
@@ -89,6 +90,11 @@ def _parser() -> argparse.ArgumentParser:
     imported = verbs.add_parser("import", help="make evidence of predictions from elsewhere")
     imported.add_argument("run_dir")
     imported.add_argument("file", help="JSON lines or Parquet")
+    merge = verbs.add_parser("merge", help="write adapter and base as one model, proven equal")
+    merge.add_argument("run_dir")
+    merge.add_argument("folder")
+    merge.add_argument("--gguf", action="store_true", help="also by llama.cpp's converter")
+    merge.add_argument("--push", help="also to a hub: ORG/NAME, private")
     support = verbs.add_parser("support", help="check answers against the texts they came from")
     support.add_argument("file", help="JSON lines: answer, sources (id to text)")
     return parser
@@ -229,7 +235,17 @@ def _import(asked: argparse.Namespace) -> dict[str, object]:
     return {"run": Path(asked.run_dir).name}
 
 
+def _merge(asked: argparse.Namespace) -> dict[str, object]:
+    from trainer import merging
+
+    target = Path(asked.folder)
+    found = merging.merge(RunFolder(Path(asked.run_dir)), target)
+    found |= merging.to_gguf(target) if asked.gguf else {}
+    return found | (merging.push(target, asked.push) if asked.push else {})
+
+
 ANSWERS = {
+    "merge": _merge,
     "import": _import,
     "inspect": _inspect,
     "reload": _reload,
