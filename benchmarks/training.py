@@ -160,7 +160,9 @@ def whole_run(base: Path, epochs: float, threads: int, folder: Path) -> tuple[Us
     script = folder / "plain.py"
     script.write_text(PLAIN)
     plain = measured([sys.executable, str(script), json.dumps(given)], OMP_NUM_THREADS=str(threads))
-    (accuracy,) = (m for m in run.metrics() if (m.name, m.split) == ("accuracy", "test"))
+    (accuracy,) = (
+        m for m in run.metrics() if (m.name, m.split, m.group) == ("accuracy", "test", "")
+    )
     ours.said.update({"accuracy": accuracy.value, "steps": steps, "seconds": summary.seconds})
     return ours, plain, steps
 

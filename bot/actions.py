@@ -22,7 +22,7 @@ from storage.errors import BadInput, EvidenceChanged, NotAllowed, UnknownName, W
 from storage.home import Home
 from storage.judgements import Gate, Standing
 from storage.ledger import Ledger
-from storage.records import DatasetVersion, Review, Run, RunSpec, RunState, Task, Verdict
+from storage.records import DatasetVersion, Person, Review, Run, RunSpec, RunState, Task, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,16 @@ class Actions:
 
     def _run(self, command: Command, caller: Caller, key: str) -> Reply:
         person = require(caller, LAUNCH, "launch a run")
-        spec = self._spec(command, caller)
+        own_paths = caller.origin == "terminal"
+        asked = specs.specs_from(
+            command, self.ledger, self.home, self.settings, own_paths=own_paths
+        )
+        keys = [key] if len(asked) == 1 else [f"{key}:{place}" for place in range(len(asked))]
+        return answers.launched_all(
+            [self._launch(s, k, person, caller) for s, k in zip(asked, keys, strict=True)]
+        )
+
+    def _launch(self, spec: RunSpec, key: str, person: Person, caller: Caller) -> Reply:
         run, new = self.ledger.request_run(spec, key, person.name, caller.origin)
         if not new and (run.spec, run.requested_by) != (spec, person.name):
             raise WrongState(
@@ -251,7 +260,7 @@ class Actions:
 
     def _spec(self, command: Command, caller: Caller) -> RunSpec:
         own_paths = caller.origin == "terminal"
-        return specs.spec_from(command, self.ledger, self.settings, own_paths=own_paths)
+        return specs.spec_from(command, self.ledger, self.home, self.settings, own_paths=own_paths)
 
     def _show_run(self, run_id: str) -> None:
         """Have the run's message drawn anew in chat."""

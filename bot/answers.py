@@ -145,6 +145,14 @@ def launched(run: Run, place: int | None) -> Reply:
     return Reply(text, run_id=run.id, data={"run": run_json(run, None)})
 
 
+def launched_all(replies: Sequence[Reply]) -> Reply:
+    """One answer for runs that were asked for together; the last of them is followed."""
+    if len(replies) == 1:
+        return replies[0]
+    text = "\n".join(reply.text for reply in replies)
+    return Reply(text, run_id=replies[-1].run_id, data={"runs": [r.data["run"] for r in replies]})
+
+
 def cancelling(run: Run) -> Reply:
     ended = run.state is RunState.CANCELLED
     text = f"Run `{run.id}` is cancelled." if ended else f"Run `{run.id}` saves and ends."
@@ -198,6 +206,7 @@ def run(
         *([engine_line(summary)] if summary else []),
         *([note] if note else []),
         *[metric_line(metric) for metric in headline(found.spec, metrics)],
+        *[stage_line(metric) for metric in metrics if metric.group.startswith("stage:")],
         *[check_line(check) for check in checks],
         *(gate_lines(gate) if gate else []),
     ]
@@ -315,6 +324,12 @@ def describe(spec: RunSpec) -> str:
     base = f" on {spec.base.name}" if spec.base else f" {spec.label}" if spec.label else ""
     asked = spec.training.model_dump(exclude_none=True)
     settings = "".join(f", {key} {value:g}" for key, value in asked.items())
+    if spec.scoring != "auto":
+        settings += f", scoring {spec.scoring}"
+    if spec.subset is not None:
+        settings += f", {100 * spec.subset:g} % of train"
+    if spec.parent is not None:
+        settings += f", from {spec.parent.run_id}"
     return f"{spec.method.value}{base} for {spec.task.name}, seed {spec.seed}{settings}"
 
 
@@ -333,6 +348,12 @@ def number(metric: Metric) -> str:
 def metric_line(metric: Metric) -> str:
     why = f": {metric.missing_because}" if metric.value is None else f", n = {metric.n:,}"
     return f"{metric.name} on {metric.split}: {number(metric)}{why}"
+
+
+def stage_line(metric: Metric) -> str:
+    """What an earlier stage's test says of this stage's weights."""
+    task = metric.group.removeprefix("stage:")
+    return f"after this stage {task} is at {metric.name} {number(metric)}, n = {metric.n:,}"
 
 
 def check_line(check: Check) -> str:

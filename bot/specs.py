@@ -1,6 +1,7 @@
 """From the words of `run` and `plan` to a RunSpec."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,10 +11,13 @@ from bot.commands import Command, did_you_mean
 from bot.settings import Settings
 from storage import tasks
 from storage.errors import BadInput, UnknownName
+from storage.home import Home
 from storage.ledger import Ledger
-from storage.records import Method, RunSpec, Training
+from storage.records import BaseRef, Method, Parent, RunSpec, RunState, Training
+from storage.run_folder import sha256_of
 from storage.tasks import explain
 
+MOST_SUBSETS = 10
 _SPEC_KEYS = ("seed", "engine", "device", "scoring", "prompt", "shots")
 _TRAINING_KEYS = {
     "epochs": "epochs",
@@ -24,10 +28,32 @@ _TRAINING_KEYS = {
     "alpha": "alpha",
     "dropout": "dropout",
     "patience": "patience",
+    "max_steps": "max_steps",
+    "max_minutes": "max_minutes",
 }
 
 
-def spec_from(command: Command, ledger: Ledger, settings: Settings, *, own_paths: bool) -> RunSpec:
+def specs_from(
+    command: Command, ledger: Ledger, home: Home, settings: Settings, *, own_paths: bool
+) -> tuple[RunSpec, ...]:
+    """The specs a person means: one, or one for each share of `subset=10%,30%,100%`.
+
+    Raises:
+        As `spec_from`.
+    """
+    shares = command.options.get("subset", "").split(",")
+    if len(shares) > MOST_SUBSETS:
+        raise BadInput(f"`subset` names {len(shares)} shares; at most {MOST_SUBSETS} at once.")
+    asked = [
+        replace(command, options={**command.options, "subset": share} if share else command.options)
+        for share in shares
+    ]
+    return tuple(spec_from(one, ledger, home, settings, own_paths=own_paths) for one in asked)
+
+
+def spec_from(
+    command: Command, ledger: Ledger, home: Home, settings: Settings, *, own_paths: bool
+) -> RunSpec:
     """The spec a person means: `run tickets lora base=minilm` or with `task=` and `method=`.
 
     Raises:
@@ -37,11 +63,13 @@ def spec_from(command: Command, ledger: Ledger, settings: Settings, *, own_paths
     options = _with_plain_words(command)
     method = _method(options.get("method"), command.verb)
     registered = _task(options.get("task"), ledger, command.verb)
-    base = options.get("base")
+    parent = _parent(options["from"], ledger, home) if "from" in options else None
     given: dict[str, Any] = {
         "task": registered.task,
         "method": method,
-        "base": bases.resolve(settings, base, own_paths=own_paths) if base else None,
+        "base": _base(options.get("base"), parent, settings, own_paths=own_paths),
+        "parent": parent.record if parent else None,
+        "subset": _share(options["subset"]) if "subset" in options else None,
         "dataset_digest": registered.dataset.content_digest,
         "training": _training(options, method),
     } | {key: options[key] for key in _SPEC_KEYS if key in options}
@@ -49,6 +77,70 @@ def spec_from(command: Command, ledger: Ledger, settings: Settings, *, own_paths
         return RunSpec.model_validate(given)
     except ValidationError as error:
         raise BadInput(f"This run cannot be made: {_in_our_words(error)}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """A run that another goes on from."""
+
+    record: Parent
+    spec: RunSpec
+
+
+def _parent(name: str, ledger: Ledger, home: Home) -> _Before:
+    """The run behind `from=run:ID` (or the bare id).
+
+    Raises:
+        BadInput: It has no adapter to go on with.
+    """
+    run = ledger.run(name.removeprefix("run:"))
+    folder = home.run(run.id)
+    weights = folder.adapter / "adapter_model.safetensors"
+    if run.state is not RunState.SUCCEEDED or not weights.is_file():
+        raise BadInput(
+            f"{run.id} is {run.state.value} and of method {run.spec.method.value}: `from` needs a "
+            "run of lora or qlora that succeeded."
+        )
+    before = run.spec.parent
+    lineage = (before.run_id, *before.lineage) if before else ()
+    record = Parent(
+        run_id=run.id,
+        folder=str(folder.path.resolve()),
+        adapter_sha256=sha256_of(weights),
+        lineage=lineage,
+    )
+    return _Before(record, run.spec)
+
+
+def _base(
+    name: str | None, parent: _Before | None, settings: Settings, *, own_paths: bool
+) -> BaseRef | None:
+    """The base that is named; a run that goes on from another has that run's."""
+    found = bases.resolve(settings, name, own_paths=own_paths) if name else None
+    if parent is None:
+        return found
+    known = parent.spec.base
+    if found is not None and known is not None and _place(found) != _place(known):
+        raise BadInput(
+            f"{parent.record.run_id} was trained on base {known.name!r}, and base={name} is "
+            "another: an adapter only fits its own. Leave base out."
+        )
+    return known
+
+
+def _place(base: BaseRef) -> tuple[str | None, str | None, str | None]:
+    return base.path, base.hub, base.revision
+
+
+def _share(word: str) -> float | None:
+    """`30%` or `0.3` as a share; all of it is no subset."""
+    try:
+        share = float(word.removesuffix("%")) / (100 if word.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 < share <= 1:
+        raise BadInput(f"`subset` is {word!r}: give a share of the training rows, such as 30%.")
+    return None if share == 1 else share
 
 
 def _with_plain_words(command: Command) -> Mapping[str, str]:

@@ -214,6 +214,7 @@ def _run_row(row: Row) -> Row:
         "base": spec.base.name if spec.base else spec.label,
         "seed": spec.seed,
         "family": digest_of(spec.model_dump(mode="json", exclude={"seed"})),
+        "size_family": digest_of(spec.model_dump(mode="json", exclude={"seed", "subset"})),
         "created_at": _time(row["created_at"]),
         "updated_at": _time(row["updated_at"]),
     }

@@ -489,6 +489,20 @@ class Training(Record):
     alpha: float | None = Field(default=None, gt=0, le=2048)
     dropout: float | None = Field(default=None, ge=0, lt=1)
     patience: int | None = Field(default=None, ge=1, le=100)
+    max_steps: int | None = Field(default=None, ge=1, le=10_000_000)
+    max_minutes: float | None = Field(default=None, gt=0, le=100_000)
+
+
+class Parent(Record):
+    """The run that a run goes on from: its adapter is where training begins.
+
+    `lineage` are the runs before it, the nearest first; `adapter_sha256` proves which weights.
+    """
+
+    run_id: str
+    folder: str
+    adapter_sha256: str
+    lineage: tuple[str, ...] = ()
 
 
 class RunSpec(Record):
@@ -504,6 +518,8 @@ class RunSpec(Record):
     scoring: Literal["auto", "head", "label_words"] = "auto"
     prompt: str | None = None
     shots: int | None = Field(default=None, ge=1, le=64)
+    parent: Parent | None = None
+    subset: float | None = Field(default=None, gt=0, lt=1)
     dataset_digest: str | None = None
     label: str = Field(default="", max_length=80)
 
@@ -531,6 +547,10 @@ class RunSpec(Record):
         if self.scoring == "label_words" and not (self.method.is_tuned or self.method.is_prompted):
             raise ValueError(
                 f"method {self.method.value!r} does not answer with words: leave `scoring` out"
+            )
+        if self.parent is not None and self.method not in {Method.LORA, Method.QLORA}:
+            raise ValueError(
+                f"`from` goes on with a run's adapter: use lora or qlora, not {self.method.value}"
             )
         if self.shots is not None and self.method is not Method.FEW_SHOT:
             raise ValueError("`shots` belongs to method 'few_shot'")

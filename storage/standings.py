@@ -41,7 +41,8 @@ FIRST_BOARD_METRIC = 10_000
 class Candidate:
     """A run that succeeded or failed, with what its standing is made from.
 
-    `family` is the digest of its spec without the seed; `review` the state of its newest review.
+    `family` is the digest of its spec without the seed, `size_family` also without its share of
+    train; `review` the state of its newest review.
     """
 
     run_id: str
@@ -49,6 +50,7 @@ class Candidate:
     base: str
     seed: int
     family: str
+    size_family: str
     requested_by: str
     state: RunState
     reason: str
@@ -64,6 +66,7 @@ class Candidate:
     device: str
     seconds: float | None
     lineage: tuple[str, ...]
+    trained_rows: int
     opened: bool
     metrics: tuple[Metric, ...]
     checks: tuple[Check, ...]
@@ -146,6 +149,7 @@ def _candidates(board: Board) -> list[tuple[tuple[str, int], Candidate]]:
     metrics, checks = _metrics(board), _checks(board)
     rows = board.rows(
         "select r.id as run_id, r.task, r.task_version, r.method, r.base, r.seed, r.family,"
+        " r.size_family,"
         " r.requested_by, r.state, r.reason, coalesce(e.problem, '') as problem,"
         " coalesce(e.manifest_digest, '') as manifest_digest,"
         " coalesce(e.test_digest, '') as test_digest, coalesce(e.rows_digest, '') as rows_digest,"
@@ -166,7 +170,7 @@ def _candidate(
     checks: Mapping[str, Sequence[Check]],
 ) -> Candidate:
     run_id = row["run_id"]
-    kept = ("run_id", "base", "seed", "family", "requested_by", "reason", "problem")
+    kept = ("run_id", "base", "seed", "family", "size_family", "requested_by", "reason", "problem")
     more = ("manifest_digest", "test_digest", "rows_digest", "engine", "engine_reason", "review")
     summary = json.loads(row["summary"]) if row["summary"] else {}
     return Candidate(
@@ -177,6 +181,7 @@ def _candidate(
         device=summary.get("device", ""),
         seconds=sum(summary["seconds"].values()) if summary else None,
         lineage=tuple(summary.get("lineage", ())),
+        trained_rows=summary.get("rows", {}).get("train", 0),
         finished_at=row["finished_at"].replace(tzinfo=UTC) if row["finished_at"] else None,
         metrics=tuple(metrics.get(run_id, ())),
         checks=tuple(checks.get(run_id, ())),

@@ -6,7 +6,7 @@ Nothing here knows which method or engine is at work; nothing below here knows t
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from trainer.checks import reload as reload_check
 from trainer.cleanliness import clean_metrics, leakage_checks, look
 from trainer.data.dataset import Dataset, load_dataset, with_quality
 from trainer.data.schema import Example
+from trainer.data.subset import subset_of
 from trainer.data.tokens import count_tokens, token_limit, with_token_counts
 from trainer.engines.bases import identify, locate
 from trainer.environment import describe, peak_memory_mb
@@ -39,6 +40,7 @@ from trainer.methods.choose import fit
 from trainer.methods.fitting import BaseFiles, FitRequest, Fitted
 from trainer.progress import Progress
 from trainer.reloading import LIMITS, ROWS, ReloadFailed, Reloading, reloading
+from trainer.stages import Looked, lineage_of, look_back
 from trainer.stopping import StopRequest
 from trainer.timing import Latencies, time_requests
 
@@ -77,7 +79,7 @@ def run_job(job: Job) -> None:
         return
     spec = job.folder.spec()
     job.next("data", f"reading the rows of {spec.task.name}")
-    dataset = _verified_data(spec)
+    dataset = subset_of(_verified_data(spec), spec.subset)
     dataset, base = _prepared_base(spec, dataset)
     job.next("gate", "looking for test rows among the training rows")
     cleanliness = look(dataset)
@@ -86,6 +88,12 @@ def run_job(job: Job) -> None:
     job.next("save", "saving the model")
     adapter = job.folder.staging(job.attempt, "adapter")
     fitted.model.save(adapter)
+    looked = Looked()
+    if spec.parent is not None:
+        job.next("stages", "measuring earlier stages again")
+        looked = look_back(spec, fitted, job.stop)
+        notes = (*fitted.notes, *looked.notes)
+        fitted = replace(fitted, retention=looked.retention, notes=notes)
     kind, test_rows = _kind(spec, dataset, fitted), dataset.splits[Split.TEST]
     with reloading(job.folder.path, adapter, test_rows[:ROWS]) as fresh:
         job.next("predict", "scoring train sample, validation and test")
@@ -99,7 +107,12 @@ def run_job(job: Job) -> None:
     test = scored[Split.TEST].judged
     positive = spec.task.positive if len(dataset.labels) == 2 else None
     clean = clean_metrics(cleanliness, test, spec.task, positive)
-    metrics = (*kind.measure(scored), *clean, *_run_metrics(fitted, latencies, adapter))
+    metrics = (
+        *kind.measure(scored),
+        *clean,
+        *looked.metrics,
+        *_run_metrics(fitted, latencies, adapter),
+    )
     job.next("check", "checking")
     checked = kind.check(scored, job.stop)
     leakage = leakage_checks(cleanliness, test, clean, spec.task)
@@ -271,6 +284,7 @@ def _summary(
         best_step=fitted.best_step,
         resumed_from_step=fitted.resumed_from_step,
         notes=fitted.notes,
+        lineage=lineage_of(spec),
         finished_at=now(),
     )
 

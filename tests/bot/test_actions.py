@@ -156,3 +156,58 @@ def test_from_chat_a_folder_is_no_base(actions: Actions, caller: Who, tmp_path: 
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UnknownName, match="There is no base"):
         actions.handle(f"run tickets lora base={tmp_path}", caller("U1"), "e1")
+
+
+def test_several_shares_of_train_are_several_runs_and_once_only(
+    actions: Actions, caller: Who
+) -> None:
+    for _ in range(3):
+        reply = actions.handle("run tickets tfidf subset=10%,0.3,100%", caller("U2"), "e1")
+    runs = {run.spec.subset: run for run in actions.ledger.runs()}
+    assert set(runs) == {0.1, 0.3, None}
+    assert reply.run_id == runs[None].id
+    assert reply.text.count("Run `") == 3
+    assert "10 % of train" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("run tickets tfidf subset=none", "give a share of the training rows"),
+        ("run tickets tfidf subset=120%", "give a share of the training rows"),
+        (f"run tickets tfidf subset={','.join(['1%'] * 11)}", "at most 10 at once"),
+        ("run tickets lora from=r1m7yr87y2xb0h", "no run"),
+        ("run tickets zero_shot base=minilm scoring=head", "has no head"),
+        ("run tickets tfidf scoring=label_words", "does not answer with words"),
+        ("run tickets tfidf shots=3", "belongs to method 'few_shot'"),
+        ("run tickets few_shot base=minilm prompt=none", "the task has no prompt 'none'"),
+        ("run tickets zero_shot base=minilm epochs=3", "is not trained in steps"),
+        ("run tickets lora base=minilm rank=0", "`rank` is '0'"),
+        ("run tickets lora base=minilm lr=10", "`lr` is '10'"),
+        ("run tickets lora base=minilm epochs=-1", "`epochs` is '-1'"),
+    ],
+)
+def test_keys_that_do_not_fit_are_explained(
+    actions: Actions, caller: Who, line: str, words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        actions.handle(line, caller("U2"), "e1")
+    assert actions.ledger.runs() == ()
+
+
+def test_a_run_goes_on_from_an_adapter_of_its_own_base(
+    actions: Actions, caller: Who, finish: Callable[[str], Run]
+) -> None:
+    first = actions.handle("run tickets lora base=minilm", caller("U2"), "e1").run_id or ""
+    with pytest.raises(BadInput, match="needs a run of lora or qlora that succeeded"):
+        actions.handle(f"run tickets lora from=run:{first}", caller("U2"), "e2")
+    finish(first)
+    weights = actions.home.run(first).adapter / "adapter_model.safetensors"
+    weights.write_bytes(b"weights")
+    second = actions.handle(f"run tickets lora from=run:{first}", caller("U2"), "e3").run_id or ""
+    spec = actions.ledger.run(second).spec
+    assert spec.parent is not None
+    assert spec.parent.run_id == first
+    assert spec.base == actions.ledger.run(first).spec.base
+    with pytest.raises(BadInput, match="goes on with a run's adapter"):
+        actions.handle(f"run tickets tfidf from={first}", caller("U2"), "e4")

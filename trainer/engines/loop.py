@@ -48,7 +48,8 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        return max(1, math.ceil(self.recipe.epochs * self.steps_per_epoch))
+        wanted = max(1, math.ceil(self.recipe.epochs * self.steps_per_epoch))
+        return min(wanted, self.recipe.max_steps or wanted)
 
     @property
     def evaluation_interval(self) -> int:
@@ -111,12 +112,16 @@ def train(plan: Plan) -> Trained:
     mark = time.monotonic()
     batches: tuple[int, list[IntArray]] = (-1, [])
     while True:
-        if _evaluation_due(plan, state):
+        late = _is_late(plan, state.seconds + time.monotonic() - mark)
+        if _evaluation_due(plan, state, at_once=late):
             _evaluate(plan, optimiser, state)
             state.seconds, mark = state.seconds + time.monotonic() - mark, time.monotonic()
             _save(plan, optimiser, state)
             stopped_early = state.worse >= plan.recipe.patience and state.step < plan.steps
         if state.step >= plan.steps or stopped_early:
+            break
+        if late and state.step:
+            state.notes.append(_out_of_time(plan, state))
             break
         if plan.stop.requested:
             state.seconds += time.monotonic() - mark
@@ -233,7 +238,22 @@ def _note(plan: Plan, state: State, loss: float, seconds: float) -> None:
 # --- evaluation ----------------------------------------------------------------------------------
 
 
-def _evaluation_due(plan: Plan, state: State) -> bool:
+def _is_late(plan: Plan, seconds: float) -> bool:
+    """Whether the time that a training may take is over."""
+    minutes = plan.recipe.max_minutes
+    return minutes is not None and seconds >= 60 * minutes
+
+
+def _out_of_time(plan: Plan, state: State) -> str:
+    return (
+        f"stopped at step {state.step} of {plan.steps}: max_minutes={plan.recipe.max_minutes:g} "
+        "were over; the best step so far is kept"
+    )
+
+
+def _evaluation_due(plan: Plan, state: State, *, at_once: bool) -> bool:
+    if at_once and state.step:
+        return state.step not in state.evaluated
     at_mark = state.step and state.step % plan.evaluation_interval == 0
     return bool(at_mark or state.step == plan.steps) and state.step not in state.evaluated
 

@@ -20,6 +20,7 @@ class Order:
 
     Attributes:
         labels: Of a classification head; None for a language model that answers with words.
+        parent: The adapter that training goes on from; a head of its own is not taken over.
     """
 
     base: BaseRef
@@ -30,6 +31,7 @@ class Order:
     seed: int
     device: Device
     pad_id: int
+    parent: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

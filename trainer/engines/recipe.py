@@ -29,6 +29,8 @@ class Recipe:
     alpha: float
     dropout: float
     patience: int
+    max_steps: int | None = None
+    max_minutes: float | None = None
     adaptation: Adaptation = "lora"
     warmup_share: float = 0.06
     weight_decay: float = 0.01

@@ -58,7 +58,34 @@ def _with_lora(model: Any, order: Order, fresh: tuple[str, ...]) -> Any:
     )
     peft = get_peft_model(model, config)
     name_base(peft, order.base, order.folder)
+    if order.parent is not None:
+        take_over(peft, order.parent)
     return peft
+
+
+def take_over(model: Any, adapter: Path) -> None:
+    """Begin with the LoRA weights of another adapter; a head stays as it is.
+
+    Raises:
+        BadInput: They do not fit: another base, or another rank.
+    """
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    weights = load_file(adapter / "adapter_model.safetensors")
+    lora = {name: value for name, value in weights.items() if "lora_" in name}
+    try:
+        done = set_peft_model_state_dict(model, lora)
+    except RuntimeError as error:
+        raise BadInput(
+            f"The adapter of the run in `from` does not fit: {str(error).splitlines()[-1].strip()} "
+            "Use the same base and rank."
+        ) from error
+    if done.unexpected_keys:
+        raise BadInput(
+            f"The adapter of the run in `from` has {len(done.unexpected_keys)} parts that this "
+            f"base has not, such as {done.unexpected_keys[0]!r}. Use the same base."
+        )
 
 
 def load_causal(

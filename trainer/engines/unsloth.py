@@ -64,9 +64,11 @@ class UnslothEngine:
             use_gradient_checkpointing=False,
             random_state=order.seed,
         )
-        from trainer.engines.transformers import name_base
+        from trainer.engines.transformers import name_base, take_over
 
         name_base(model, order.base, order.folder)
+        if order.parent is not None:
+            take_over(model, order.parent)
         return Prepared(model, dtype)
 
 

@@ -1,10 +1,15 @@
 """What every method that trains in steps does around its objective: prepare, train, report."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from storage.records import Method, digest_of
+from storage.errors import BadInput
+from storage.records import Method, RunSpec, digest_of
+from storage.records import Training as SpecTraining
+from storage.run_folder import sha256_of
 from trainer.data.tokens import base_config
 from trainer.engines.checkpoints import Checkpoints
 from trainer.engines.choose import Choice, choose
@@ -46,6 +51,7 @@ class Workshop:
                 seed=self.request.spec.seed,
                 device=self.device,
                 pad_id=pad_id,
+                parent=parent_adapter(self.request.spec),
             )
         )
 
@@ -130,9 +136,49 @@ def open_workshop(request: FitRequest, *, head: bool) -> Workshop:
     request.progress.engine(f"{choice.engine.name}: {choice.reason}")
     choice.engine.start()
     adaptation = ADAPTATIONS[spec.method]
+    training = with_parents_rank(spec)
     parameters = base.identity.parameters
-    resolved = resolve(spec.training, config, parameters, base.token_limit, adaptation)
+    resolved = resolve(training, config, parameters, base.token_limit, adaptation)
     return Workshop(request, device, threads, choice, resolved)
+
+
+def parent_adapter(spec: RunSpec) -> Path | None:
+    """The adapter that a run goes on from, its weights compared with those that were meant.
+
+    Raises:
+        BadInput: It is gone, or has changed.
+    """
+    if spec.parent is None:
+        return None
+    adapter = Path(spec.parent.folder) / "adapter"
+    weights = adapter / "adapter_model.safetensors"
+    found = sha256_of(weights) if weights.is_file() else "nothing"
+    if found != spec.parent.adapter_sha256:
+        raise BadInput(
+            f"The adapter of {spec.parent.run_id} is not what it was when this run was asked for "
+            f"({found[:12]}, {spec.parent.adapter_sha256[:12]} expected). Start a new run."
+        )
+    return adapter
+
+
+def with_parents_rank(spec: RunSpec) -> SpecTraining:
+    """The training that was asked for; rank and alpha are the parent's.
+
+    Raises:
+        BadInput: Another rank was asked for.
+    """
+    adapter = parent_adapter(spec)
+    if adapter is None:
+        return spec.training
+    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    rank, asked = int(config["r"]), spec.training.rank
+    if asked not in {None, rank}:
+        raise BadInput(
+            f"rank={asked} was asked for, but the adapter that training goes on from has rank "
+            f"{rank}. Leave rank out."
+        )
+    fixed = {"rank": rank, "alpha": float(config["lora_alpha"])}
+    return spec.training.model_copy(update=fixed)
 
 
 def _stopped_early(plan: Plan, trained: Trained) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from bot.hosts.board import comparable, worth
 from bot.hosts.board.checks import ROWS_TO_COMPARE, best_baselines, board_checks, not_compared
 from bot.hosts.board.comparison import choose_ranked, compare
 from bot.hosts.board.differences import Differences, Load
+from bot.hosts.board.sizes import ladders
 from bot.settings import PriceSettings
 from storage.board import Board
 from storage.gate import gate
@@ -88,6 +89,7 @@ def standings(board: Board, task: TaskBoard, load: Load, around: Around | None =
     )
     verdict = worth.worth(task, ranked, pairs, metrics, prices) if ranked else None
     rows = comparable.primary(task, ranked[0]).n if ranked else 0
+    sizes = ladders(task, ranked, pairs)
     return Placed(
         task=task.task.name,
         task_version=task.task.version,
@@ -96,7 +98,7 @@ def standings(board: Board, task: TaskBoard, load: Load, around: Around | None =
         metrics=metrics,
         differences=tuple((run_id, found) for (run_id, _), found in pairs.made.items()),
         worth=verdict,
-        notes=worth.notes(task, comparison, rows) if ranked else None,
+        notes=worth.notes(task, comparison, rows, sizes) if ranked else None,
     )
 
 

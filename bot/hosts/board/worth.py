@@ -51,7 +51,9 @@ def worth(
     )
 
 
-def notes(task: TaskBoard, comparison: Comparison, rows: int) -> TaskNotes:
+def notes(
+    task: TaskBoard, comparison: Comparison, rows: int, more: Sequence[str] = ()
+) -> TaskNotes:
     """What holds for the whole board, as numbers and in words."""
     ranked = len(comparison.places)
     tied = [run for run, (_, _, group) in comparison.places.items() if group == 1]
@@ -60,7 +62,7 @@ def notes(task: TaskBoard, comparison: Comparison, rows: int) -> TaskNotes:
         optimism=comparison.optimism,
         selected_of=ranked,
         looks=task.looks,
-        sentences=tuple(_sentences(task, comparison, rows, ranked, len(tied))),
+        sentences=(*_sentences(task, comparison, rows, ranked, len(tied)), *more),
     )
 
 

@@ -58,7 +58,7 @@ class Line:
         return Evaluated(losses.double().numpy(), np.array([True, True]), 1.0)
 
 
-def run(tmp_path: Path, objective: Line) -> tuple[Any, Trained]:
+def run(tmp_path: Path, objective: Line, **limits: Any) -> tuple[Any, Trained]:
     torch.manual_seed(0)
     model = torch.nn.Linear(1, 1)
     folder = RunFolder(tmp_path)
@@ -72,6 +72,7 @@ def run(tmp_path: Path, objective: Line) -> tuple[Any, Trained]:
         alpha=1,
         dropout=0,
         patience=9,
+        **limits,
     )
     plan = Plan(
         model=model,
@@ -126,3 +127,15 @@ def test_other_errors_are_not_taken_for_memory(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         run(tmp_path, Broken())
+
+
+def test_a_training_ends_with_its_time_and_keeps_the_best_step(tmp_path: Path) -> None:
+    _, trained = run(tmp_path, Line(), max_minutes=1e-9)
+    assert trained.state.step == 1
+    assert trained.best_step == 1
+    assert "stopped at step 1 of 6: max_minutes=1e-09 were over" in trained.state.notes[0]
+
+
+def test_a_training_ends_with_its_steps(tmp_path: Path) -> None:
+    _, trained = run(tmp_path, Line(), max_steps=4)
+    assert trained.state.step == 4
