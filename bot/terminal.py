@@ -117,6 +117,12 @@ def _work(actions: Actions, words: Sequence[str]) -> Reply:
     return Reply("Stopped working. Runs that were started go on.", data={"stopped": True})
 
 
+def _sweep(actions: Actions, words: Sequence[str]) -> Reply:
+    from bot.sweeps import sweep  # only here: it brings Optuna with it
+
+    return sweep(actions, words)
+
+
 def _verify(actions: Actions, words: Sequence[str]) -> Reply:
     """Walk along the chain of decisions."""
     chain = reviews.verify(actions.ledger)
@@ -206,6 +212,12 @@ VERBS = {
     ),
     "card": LocalVerb(
         "card RUN FILE", "write a Hugging Face model card", exchange.card, words=range(2, 3)
+    ),
+    "sweep": LocalVerb(
+        "sweep task=NAME method=lora base=BASE [trials=6] [minutes=60] [key=value …]",
+        "try learning rates and ranks, each trial a run, chosen on validation",
+        _sweep,
+        words=range(1, 30),
     ),
     "merge": LocalVerb(
         "merge RUN FOLDER [gguf] [push=ORG/NAME]",
