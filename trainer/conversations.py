@@ -11,6 +11,7 @@ from typing import Any
 
 from storage.errors import BadData, BadInput
 from storage.records import TEXT_PLACE, Prompt, Task, TaskKind
+from trainer.chat import end_of_text, end_of_turn, first_token
 from trainer.data.schema import Example, rows_in_words
 from trainer.engines.objectives import Completion
 
@@ -88,20 +89,15 @@ class Composer:
         Raises:
             BadInput: There is none, or the chat template ends a turn with another.
         """
-        end = self.tokenizer.eos_token_id
-        if end is None:
-            raise BadInput(
-                "This base's tokenizer names no end-of-text token, so no answer ever ends. Set "
-                "`eos_token` in its tokenizer_config.json."
-            )
-        if self.chat and (found := self._end_of_turn()) != end:
+        end = end_of_text(self.tokenizer)
+        if self.chat and (found := end_of_turn(self.tokenizer)) != end:
             name = self.tokenizer.convert_ids_to_tokens([found, end])
             raise BadInput(
                 f"The chat template ends a turn with {name[0]!r}, but the tokenizer's end-of-text "
                 f"token is {name[1]!r}: answers would not end. Set `eos_token` to {name[0]!r} in "
                 "tokenizer_config.json, or give the task a `chat_template`."
             )
-        return int(end)
+        return end
 
     def decode(self, tokens: Sequence[int]) -> str:
         """An answer's tokens as text, its end left out."""
@@ -139,25 +135,9 @@ class Composer:
 
     def _start(self) -> list[int]:
         """The token that begins a text; the one that ends texts, where nothing else does."""
-        first = self.tokenizer.bos_token_id
-        if first is not None and self.tokenizer("a")["input_ids"][:1] == [first]:
-            return [int(first)]
-        return [int(self.tokenizer.eos_token_id)] if self.kind is TaskKind.TEXT else []
-
-    def _end_of_turn(self) -> int:
-        turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-        write = self.tokenizer.apply_chat_template
-        asked = write(turns[:1], add_generation_prompt=True, tokenize=False)
-        whole = write(turns, tokenize=False)
-        rest = whole.removeprefix(asked).removeprefix("b")
-        ids = self.tokenizer(rest, add_special_tokens=False)["input_ids"]
-        if not whole.startswith(asked) or not ids:
-            raise BadInput(
-                "The chat template does not end an answer, or writes it otherwise than it asks for "
-                "it. Give the task a `chat_template` that ends each turn with the end-of-text "
-                "token."
-            )
-        return int(ids[0])
+        if first := first_token(self.tokenizer):
+            return first
+        return [end_of_text(self.tokenizer)] if self.kind is TaskKind.TEXT else []
 
 
 def compose(task: Task, prompt: Prompt | None, tokenizer: Any) -> Composer:

@@ -11,6 +11,7 @@ from typing import Any
 
 from storage.errors import BadInput
 from storage.records import LABELS_PLACE, TEXT_PLACE, Prompt
+from trainer.chat import end_of_text, end_of_turn, first_token
 
 LISTED_LABELS = 20
 """Up to so many labels the built-in prompt lists them; 77 names leave little room for a text."""
@@ -106,14 +107,7 @@ class Asking:
     @property
     def end(self) -> int:
         """The token that ends an answer: end of turn in a chat, end of text elsewhere."""
-        if self.chat:
-            return self._end_of_turn()
-        if self.tokenizer.eos_token_id is None:
-            raise BadInput(
-                "This base's tokenizer names no end-of-text token, so no answer ever ends. Set "
-                "`eos_token` in its tokenizer_config.json."
-            )
-        return int(self.tokenizer.eos_token_id)
+        return end_of_turn(self.tokenizer) if self.chat else end_of_text(self.tokenizer)
 
     def cut(self, texts: Sequence[str]) -> list[str]:
         """Each text, without what lies beyond the limit."""
@@ -142,29 +136,8 @@ class Asking:
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens with one BOS where the tokenizer sets one: a chat template brings its own."""
         bare = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-        start = [] if self.chat else self._start()
+        start = [] if self.chat else first_token(self.tokenizer)
         return [start + list(ids) for ids in bare]
-
-    def _start(self) -> list[int]:
-        first = self.tokenizer.bos_token_id
-        return (
-            [first] if first is not None and self.tokenizer("a")["input_ids"][:1] == [first] else []
-        )
-
-    def _end_of_turn(self) -> int:
-        turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-        asked = self.tokenizer.apply_chat_template(
-            turns[:1], add_generation_prompt=True, tokenize=False
-        )
-        whole = self.tokenizer.apply_chat_template(turns, tokenize=False)
-        rest = whole.removeprefix(asked).removeprefix("b")
-        ids = self.tokenizer(rest, add_special_tokens=False)["input_ids"]
-        if not whole.startswith(asked) or not ids:
-            raise BadInput(
-                "This base's chat template does not end an answer, or writes it otherwise than it "
-                "asks for it. Give a template that ends each turn with the end-of-text token."
-            )
-        return int(ids[0])
 
     def _twins(self, ended: Sequence[tuple[int, ...]]) -> str:
         seen: dict[tuple[int, ...], str] = {}

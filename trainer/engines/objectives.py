@@ -126,64 +126,54 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
-class CompletionObjective:
-    """Cross-entropy of the answers' tokens, every token of a batch weighing the same.
+class _OfAnswers:
+    """Cross-entropy of the answers' tokens, every token of a batch weighing the same."""
+
+    train: Sequence[Completion]
+    ids: tuple[str, ...]
+    pad_id: int
+    device: Device
+    dtype: str
+
+    @property
+    def lengths(self) -> IntArray:
+        return np.array([len(row.tokens) for row in self.train])
+
+    def weight(self, places: IntArray) -> int:
+        return sum(len(self.train[place].answer) for place in places)
+
+    def loss(self, model: Any, places: IntArray) -> Any:
+        rows = [self.train[place] for place in places]
+        return completion_losses(model, rows, self.pad_id, self.device, self.dtype).sum()
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionObjective(_OfAnswers):
+    """Answers that are labels' words: validation is scored by the labels' probabilities.
 
     Attributes:
         validate: Gives the validation rows' class probabilities, shape (n, K).
         gold: Shape (n,).
     """
 
-    train: Sequence[Completion]
-    ids: tuple[str, ...]
     gold: IntArray
     validate: Callable[[StopRequest], FloatArray]
-    pad_id: int
-    device: Device
-    dtype: str
     metric: str
-
-    @property
-    def lengths(self) -> IntArray:
-        return np.array([len(row.tokens) for row in self.train])
-
-    def weight(self, places: IntArray) -> int:
-        return sum(len(self.train[place].answer) for place in places)
-
-    def loss(self, model: Any, places: IntArray) -> Any:
-        rows = [self.train[place] for place in places]
-        return completion_losses(model, rows, self.pad_id, self.device, self.dtype).sum()
 
     def evaluate(self, model: Any, stop: StopRequest) -> Evaluated:
         return judged(self.validate(stop), self.gold, self.metric)
 
 
 @dataclass(frozen=True, slots=True)
-class WritingObjective:
-    """Cross-entropy of whole answers; validation rows are told apart by the loss of their own.
+class WritingObjective(_OfAnswers):
+    """Whole answers; validation rows are told apart by the loss of their own.
 
     Attributes:
         validation: Rows with their right answers; a row is correct where each token of its answer
             is the likeliest, given those before it.
     """
 
-    train: Sequence[Completion]
     validation: Sequence[Completion]
-    ids: tuple[str, ...]
-    pad_id: int
-    device: Device
-    dtype: str
-
-    @property
-    def lengths(self) -> IntArray:
-        return np.array([len(row.tokens) for row in self.train])
-
-    def weight(self, places: IntArray) -> int:
-        return sum(len(self.train[place].answer) for place in places)
-
-    def loss(self, model: Any, places: IntArray) -> Any:
-        rows = [self.train[place] for place in places]
-        return completion_losses(model, rows, self.pad_id, self.device, self.dtype).sum()
 
     def evaluate(self, model: Any, stop: StopRequest) -> Evaluated:
         found = likelihoods(model, self.validation, self.pad_id, self.device, self.dtype, stop)

@@ -8,20 +8,19 @@ from typing import Any
 import numpy as np
 
 from storage.errors import CorruptFolder
-from storage.records import Method, Prompt, Split, Task
+from storage.records import Prompt, Split, Task
 from trainer.data.tokens import positions_of
 from trainer.engines.batches import load_reader
-from trainer.engines.devices import pick_device, use_threads
 from trainer.engines.label_words import LabelScorer
 from trainer.engines.objectives import Completion, CompletionObjective, softmax
 from trainer.engines.protocol import Device
-from trainer.engines.saved import load_learnt, save_learnt
+from trainer.engines.saved import save_learnt
 from trainer.evaluate.arrays import FloatArray
-from trainer.methods.card import ModelCard, Words, based_on, card_for, read_card, write_card
+from trainer.methods.card import ModelCard, Words, card_for, read_card, write_card
 from trainer.methods.fitting import FitRequest, Fitted, Rendered
+from trainer.methods.language import load_language_model
 from trainer.methods.training import ADAPTATIONS, open_workshop
 from trainer.prompts import Asking, Shot, built_in, fitted_in
-from trainer.settings import Settings
 from trainer.stopping import StopRequest
 
 RENDERED = 3
@@ -167,33 +166,26 @@ def fit(request: FitRequest) -> Fitted:
 
 
 def load(folder: Path) -> WordModel:
-    """A saved model, from its folder and its base, by plain transformers and PEFT."""
-    from trainer.engines.transformers import load_causal
-
+    """A saved model, from its folder and its base."""
     card = read_card(folder)
     if card.words is None:
         raise CorruptFolder(f"{folder} names no prompt")
-    device = pick_device("auto" if card.device == "cuda" else "cpu")
-    use_threads(Settings().threads_or_cores, card.base.parameters if card.base else 0)
-    base = folder if card.method is Method.FULL else based_on(card)
-    model = load_causal(base, device, quantised=card.method is Method.QLORA)
-    if not card.method.is_prompted:
-        model = load_learnt(model, folder, ADAPTATIONS[card.method])
+    loaded = load_language_model(folder, card)
     asking = Asking(
         prompt=card.words.prompt,
         labels=card.labels,
         tokenizer=load_reader(folder, card.max_tokens or 128).tokenizer,
         text_limit=card.max_tokens or 128,
-        positions=positions_of(base),
+        positions=loaded.positions,
         shots=tuple(Shot(text, label) for text, label in card.words.shots),
     )
     scorer = LabelScorer(
-        model.eval(),
+        loaded.model,
         asking.answers(),
         card.pad_token_id or 0,
-        device,
+        loaded.device,
         card.dtype,
         card.words.packed,
     )
     prior = np.array(card.words.prior or [0.0] * len(card.labels))
-    return WordModel(card, model, asking, scorer, prior)
+    return WordModel(card, loaded.model, asking, scorer, prior)

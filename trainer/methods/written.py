@@ -23,21 +23,20 @@ from trainer.engines.objectives import (
     likelihoods,
 )
 from trainer.engines.protocol import Device
-from trainer.engines.saved import load_learnt, save_learnt
+from trainer.engines.saved import save_learnt
 from trainer.engines.writing import continue_prompts
 from trainer.evaluate.forgetting import TextLosses
 from trainer.methods.card import (
     ModelCard,
     Shown,
     Writing,
-    based_on,
     card_for,
     read_card,
     write_card,
 )
 from trainer.methods.fitting import FitRequest, Fitted, Rendered, Written
+from trainer.methods.language import load_language_model
 from trainer.methods.training import ADAPTATIONS, open_workshop
-from trainer.settings import Settings
 from trainer.stopping import StopRequest
 
 ROW_TOKENS = 1024
@@ -214,18 +213,11 @@ def ask(request: FitRequest) -> Fitted:
 
 
 def load(folder: Path) -> LanguageAuthor:
-    """A saved model, from its folder and its base, by plain transformers and PEFT."""
-    from trainer.engines.transformers import load_causal
-
+    """A saved model, from its folder and its base."""
     card = read_card(folder)
     if card.writing is None:
         raise CorruptFolder(f"{folder} names no way of asking")
-    device = pick_device("auto" if card.device == "cuda" else "cpu")
-    use_threads(Settings().threads_or_cores, card.base.parameters if card.base else 0)
-    base = folder if card.method is Method.FULL else based_on(card)
-    model = load_causal(base, device, quantised=card.method is Method.QLORA)
-    if not card.method.is_prompted:
-        model = load_learnt(model, folder, ADAPTATIONS[card.method])
+    loaded = load_language_model(folder, card)
     tokenizer = load_reader(folder, ROW_TOKENS).tokenizer
     shots = tuple(
         Example(id="", text=one.text, label=one.answer, row=0, turns=one.turns, as_is=one.as_is)
@@ -233,8 +225,10 @@ def load(folder: Path) -> LanguageAuthor:
     )
     composer = Composer(card.writing.kind, card.writing.prompt, tokenizer, shots)
     limit = card.max_tokens or ROW_TOKENS
-    positions, most = positions_of(base), card.writing.answer_tokens
-    return LanguageAuthor(card, model.eval(), composer, device, limit, positions, most)
+    most = card.writing.answer_tokens
+    return LanguageAuthor(
+        card, loaded.model, composer, loaded.device, limit, loaded.positions, most
+    )
 
 
 def composer_of(request: FitRequest) -> Composer:
