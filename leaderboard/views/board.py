@@ -69,11 +69,15 @@ def _first_page() -> None:
         st.session_state["page"] = 1
 
 
+def _asked_for(task: TaskRow) -> str:
+    return words.plural(task.labels, "label") if task.labels else "answers are written"
+
+
 def _header(board: Readings, task: TaskRow, span: BoardSpan) -> None:
     st.title(task.name)
     lead = (
         f"version {task.version} · ranked by {words.metric(task.primary_metric)} on "
-        f"{_ranked_on(task)} · {words.plural(task.labels, 'label')}"
+        f"{_ranked_on(task)} · {_asked_for(task)}"
         f"{f' · owner {task.owner}' if task.owner else ''} · "
         f"updated {words.ago(board.publication().published_at)}"
     )

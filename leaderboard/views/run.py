@@ -169,6 +169,8 @@ def _curves(board: Readings, run: RunPage, summary: EvidenceSummary) -> None:
 
 
 def _confusion(board: Readings, run: RunPage, summary: EvidenceSummary) -> None:
+    if not summary.labels:  # answers that are written are not confused with one another
+        return
     st.subheader("What is taken for what")
     rows = board.confusion(run.run_id)
     if not rows:
