@@ -247,7 +247,7 @@ def page(runs: Sequence[tuple[Used, Used, int]], labels: dict[str, Any] | str, w
         f"The demo's messages, LoRA on a head, {steps} steps of 32 rows, the same evaluations.",
         "Ours also checks data and leakage, scores a sample of train, loads the saved model in",
         "a second process, times 200 requests, swaps words of eight attributes, writes evidence.",
-        f"The middle of {len(runs)} pairs, one after the other on the same machine.",
+        f"Pairs run: {len(runs)}, one side after the other; the middle one is shown.",
         "",
         "| | CPU s | wall s | peak MB | test accuracy |",
         "| --- | --- | --- | --- | --- |",
