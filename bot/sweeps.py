@@ -27,6 +27,7 @@ from bot.replies import Reply, table
 from bot.settings import os_user
 from storage.errors import BadInput
 from storage.records import Metric, Run, RunSpec, RunState
+from trainer.evaluate.scoring import lower_is_better
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -39,7 +40,6 @@ RANK_SHARE = 0.25
 STARTUP, WARM_UP = 3, 2
 """Trials, and evaluations of a trial, before any is ended for being behind."""
 POLL_S = 0.2
-LOWER = frozenset({"mae", "rmse", "bits_per_byte"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Sweep:
             return seen
         events = self.actions.home.run(run.id).events(run.attempt).events
         losses = [e.validation_loss for e in events if e.kind == "evaluation"]
-        sign = 1 if self.spec.task.primary_metric in LOWER else -1
+        sign = 1 if lower_is_better(self.spec.task.primary_metric) else -1
         for place, loss in enumerate(losses[seen:], seen):
             if loss is not None:
                 trial.report(sign * loss, place)
@@ -222,7 +222,7 @@ def _study(actions: Actions, spec: RunSpec, name: str) -> "Study":
         study_name=name,
         storage=JournalStorage(JournalFileBackend(str(folder / f"{name}.journal"))),
         pruner=MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=WARM_UP),
-        direction="minimize" if spec.task.primary_metric in LOWER else "maximize",
+        direction="minimize" if lower_is_better(spec.task.primary_metric) else "maximize",
         load_if_exists=True,
     )
 

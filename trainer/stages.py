@@ -27,6 +27,7 @@ from trainer.stopping import StopRequest
 
 MOST = 20
 """Stages that are looked back on."""
+NEITHER_RIGHT_NOR_WRONG = {TaskKind.REGRESSION, TaskKind.TEXT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,18 @@ def look_back(spec: RunSpec, fitted: Fitted, stop: StopRequest) -> Looked:
     for stage in earlier(spec):
         stop.raise_if_requested()
         name = stage.spec.task.name
+        if stage.spec.task.sealed:
+            notes.append(f"{name} ({stage.folder.run_id}) is sealed: not measured again")
+            continue
         try:
             then, now, found = _measured(stage, fitted, stop)
         except (BadData, BadInput, CorruptFolder, OSError) as error:
             notes.append(f"{name} ({stage.folder.run_id}) could not be measured again: {error}")
             continue
         metrics += found
+        if stage.spec.task.kind in NEITHER_RIGHT_NOR_WRONG:
+            notes.append(f"{name}: measured again, and without right and wrong no item of a suite")
+            continue
         before.append(then)
         after.append(now)
         tasks += [name] * len(then)

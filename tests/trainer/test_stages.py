@@ -1,9 +1,11 @@
 """Stage after stage: the line is kept, and what was learnt before is asked again."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from storage.errors import BadInput
 from storage.records import (
     EXIT_BAD_INPUT,
     EXIT_DONE,
@@ -92,6 +94,51 @@ def test_an_earlier_stage_is_measured_again_and_its_loss_is_flagged(
     done = Made(broken).run()
     assert done.returncode == EXIT_BAD_INPUT
     assert "is not what it was" in done.stderr
+
+
+def test_training_begins_with_the_weights_of_the_run_before(
+    tmp_path: Path, tiny_llama: Path
+) -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from trainer.engines.transformers import load_causal, take_over
+
+    def adapter(rank: int) -> Any:
+        config = LoraConfig(r=rank, target_modules="all-linear", task_type="CAUSAL_LM")
+        return get_peft_model(load_causal(tiny_llama, "cpu"), config)
+
+    first, second = adapter(4), adapter(4)
+    with torch.no_grad():
+        for name, weight in first.named_parameters():
+            if "lora_B" in name:
+                weight.fill_(0.01)
+    first.save_pretrained(tmp_path)
+    take_over(second, tmp_path)
+    for (name, one), (_, other) in zip(
+        first.named_parameters(), second.named_parameters(), strict=True
+    ):
+        assert torch.equal(one, other), name
+    with pytest.raises(BadInput, match=r"(?s)does not fit.*same base and rank"):
+        take_over(adapter(8), tmp_path)
+
+
+@pytest.mark.engine
+def test_what_is_sealed_or_has_no_right_and_wrong_is_no_item_of_a_suite(
+    tmp_path: Path, tiny_llama: Path
+) -> None:
+    first = stage(tmp_path, tiny_llama, "one", max_steps=2)
+    sealed = first.folder.spec().model_copy(
+        update={"task": first.folder.spec().task.model_copy(update={"sealed": True})}
+    )
+    hidden = RunFolder(tmp_path / "runs" / "hidden")
+    hidden.create(sealed)
+    hidden.attempt(1).mkdir()
+    assert Made(hidden).run().returncode == EXIT_DONE
+    second = stage(tmp_path, tiny_llama, "second", Made(hidden), max_steps=2)
+    assert second.run().returncode == EXIT_DONE
+    assert not [m for m in second.folder.metrics() if m.group.startswith("stage:")]
+    assert any("is sealed: not measured again" in n for n in second.folder.summary().notes)
 
 
 @pytest.mark.engine
