@@ -171,17 +171,33 @@ class Actions:
         )
         keys = [key] if len(asked) == 1 else [f"{key}:{place}" for place in range(len(asked))]
         return answers.launched_all(
-            [self._launch(s, k, person, caller) for s, k in zip(asked, keys, strict=True)]
+            [
+                reply
+                for spec, own in zip(asked, keys, strict=True)
+                for reply in self._launch(spec, own, person, caller)
+            ]
         )
 
-    def _launch(self, spec: RunSpec, key: str, person: Person, caller: Caller) -> Reply:
+    def _launch(self, spec: RunSpec, key: str, person: Person, caller: Caller) -> list[Reply]:
+        """Queue a run, and those that share its training."""
+        run = self._request(spec, key, person, caller)
+        others = [
+            self._request(one, f"{key}:{one.task.name}", person, caller)
+            for one in specs.sharing(run, self.home)
+        ]
+        places = [self.ledger.queue_place(one.id) for one in (run, *others)]
+        return [
+            answers.launched(one, place) for one, place in zip((run, *others), places, strict=True)
+        ]
+
+    def _request(self, spec: RunSpec, key: str, person: Person, caller: Caller) -> Run:
         run, new = self.ledger.request_run(spec, key, person.name, caller.origin)
         if not new and (run.spec, run.requested_by) != (spec, person.name):
             raise WrongState(
                 f"This key was used before, for {run.id} by {run.requested_by}: "
                 f"{answers.describe(run.spec)}. Take another key for another run."
             )
-        return answers.launched(run, self.ledger.queue_place(run.id))
+        return run
 
     def _cancel(self, command: Command, caller: Caller, key: str) -> Reply:
         require(caller, LAUNCH, "cancel a run")

@@ -328,6 +328,11 @@ def describe(spec: RunSpec) -> str:
         settings += f", scoring {spec.scoring}"
     if spec.subset is not None:
         settings += f", {100 * spec.subset:g} % of train"
+    if spec.mix:
+        others = ", ".join(f"{one.task.name}:{one.weight:g}" for one in spec.mix)
+        settings += f", learnt with {others}"
+    if spec.shared is not None:
+        settings += f" in {spec.shared.run_id}"
     if spec.parent is not None:
         settings += f", from {spec.parent.run_id}"
     return f"{spec.method.value}{base} for {spec.task.name}, seed {spec.seed}{settings}"

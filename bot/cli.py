@@ -97,7 +97,8 @@ def _answer(options: argparse.Namespace) -> Reply:
         if command.verb != "run" or not reply.run_id:
             return reply
         if options.wait:
-            return terminal.wait_for_run(actions, reply.run_id, quiet=options.json)
+            asked = [run["id"] for run in reply.data.get("runs", ())] or [reply.run_id]
+            return terminal.wait_for_runs(actions, asked, quiet=options.json)
         return terminal.with_queue_hint(reply, home)
     finally:
         ledger.close()

@@ -14,6 +14,7 @@ from storage.errors import BadInput, UnknownName
 
 RUN_KEYS = (
     "task",
+    "tasks",
     "method",
     "base",
     "epochs",

@@ -13,7 +13,17 @@ from storage import tasks
 from storage.errors import BadInput, UnknownName
 from storage.home import Home
 from storage.ledger import Ledger
-from storage.records import BaseRef, Method, Parent, RunSpec, RunState, Training
+from storage.records import (
+    BaseRef,
+    Method,
+    Parent,
+    Portion,
+    Run,
+    RunSpec,
+    RunState,
+    SharedTraining,
+    Training,
+)
 from storage.run_folder import sha256_of
 from storage.tasks import explain
 
@@ -62,7 +72,9 @@ def spec_from(
     """
     options = _with_plain_words(command)
     method = _method(options.get("method"), command.verb)
-    registered = _task(options.get("task"), ledger, command.verb)
+    mix = _portions(options["tasks"], ledger, command.verb) if "tasks" in options else ()
+    own = mix[0].task.name if mix else options.get("task")
+    registered = _task(own, ledger, command.verb)
     parent = _parent(options["from"], ledger, home) if "from" in options else None
     given: dict[str, Any] = {
         "task": registered.task,
@@ -71,12 +83,64 @@ def spec_from(
         "parent": parent.record if parent else None,
         "subset": _share(options["subset"]) if "subset" in options else None,
         "dataset_digest": registered.dataset.content_digest,
+        "weight": mix[0].weight if mix else 1.0,
+        "mix": mix[1:],
         "training": _training(options, method),
     } | {key: options[key] for key in _SPEC_KEYS if key in options}
     try:
         return RunSpec.model_validate(given)
     except ValidationError as error:
         raise BadInput(f"This run cannot be made: {_in_our_words(error)}") from error
+
+
+def sharing(run: Run, home: Home) -> tuple[RunSpec, ...]:
+    """The specs of the runs that measure what a run of a mix learns, one a further task."""
+    spec = run.spec
+    if spec.shared is not None:
+        return ()
+    own = Portion(task=spec.task, weight=spec.weight, dataset_digest=spec.dataset_digest)
+    shared = SharedTraining(run_id=run.id, folder=str(home.run(run.id).path.resolve()))
+    return tuple(
+        spec.model_copy(
+            update={
+                "task": portion.task,
+                "weight": portion.weight,
+                "dataset_digest": portion.dataset_digest,
+                "mix": (own, *(other for other in spec.mix if other is not portion)),
+                "shared": shared,
+            }
+        )
+        for portion in spec.mix
+    )
+
+
+def _portions(words: str, ledger: Ledger, verb: str) -> tuple[Portion, ...]:
+    """`tickets:1,spam:0.5` as tasks with their weights; without one, the weight is 1.
+
+    Raises:
+        BadInput: One task only, or a weight that is none.
+        UnknownName: There is no such task.
+    """
+    found = []
+    for word in filter(None, words.split(",")):
+        name, _, weight = word.partition(":")
+        registered = _task(name, ledger, verb)
+        try:
+            found.append(
+                Portion(
+                    task=registered.task,
+                    weight=float(weight or 1),
+                    dataset_digest=registered.dataset.content_digest,
+                )
+            )
+        except ValueError as error:
+            raise BadInput(
+                f"`tasks` has the weight {weight!r} for {name}: give a number above 0, such as "
+                f"tasks={name}:1,other:2."
+            ) from error
+    if len(found) < 2:
+        raise BadInput("`tasks` names the tasks of a mix: at least two, such as tasks=a:1,b:2.")
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +210,11 @@ def _share(word: str) -> float | None:
 def _with_plain_words(command: Command) -> Mapping[str, str]:
     """Plain words stand for the task and the method, in this order."""
     options = dict(command.options)
+    if {"task", "tasks"} <= options.keys():
+        raise BadInput("Give `task` or `tasks`, not both; the first of `tasks` is the run's own.")
+    wanted = ("method",) if "tasks" in options else ("task", "method")
     for word in command.words:
-        key = next((key for key in ("task", "method") if key not in options), None)
+        key = next((key for key in wanted if key not in options), None)
         if key is None:
             raise BadInput(
                 f"I do not know what {word!r} means after `{command.verb}`. "

@@ -62,17 +62,30 @@ def help_verb(verb: Verb) -> Reply:
     return answers.help_verb(verb)
 
 
-def wait_for_run(actions: Actions, run_id: str, *, quiet: bool) -> Reply:
-    """Return when a run has ended and the board shows it; work on the queue if nobody does."""
-    teller = None if quiet else _Teller(actions, run_id)
+def wait_for_runs(actions: Actions, run_ids: Sequence[str], *, quiet: bool) -> Reply:
+    """Return when runs have ended and the board shows them; work on the queue if nobody does.
+
+    Returns:
+        The run; of several, a line for each.
+    """
     with Worker(actions.ledger, actions.home, actions.settings):
-        while not (run := actions.ledger.run(run_id)).state.ended:
-            if teller:
-                teller.tell()
-            time.sleep(POLL_S)
-        if run.state is RunState.SUCCEEDED:
-            _wait_for_board(actions, run_id)
-    return actions.run_reply(run_id)
+        for run_id in run_ids:
+            _wait_for_run(actions, run_id, None if quiet else _Teller(actions, run_id))
+    if len(run_ids) == 1:
+        return actions.run_reply(run_ids[0])
+    found = [actions.ledger.run(run_id) for run_id in run_ids]
+    reply = answers.runs(found, actions.home, actions.ledger)
+    failed = any(run.state is not RunState.SUCCEEDED for run in found)
+    return replace(reply, text="All have ended.", exit_code=1 if failed else 0)
+
+
+def _wait_for_run(actions: Actions, run_id: str, teller: "_Teller | None") -> None:
+    while not (run := actions.ledger.run(run_id)).state.ended:
+        if teller:
+            teller.tell()
+        time.sleep(POLL_S)
+    if run.state is RunState.SUCCEEDED:
+        _wait_for_board(actions, run_id)
 
 
 def _wait_for_board(actions: Actions, run_id: str) -> None:

@@ -17,6 +17,8 @@ fingerprints.parquet, one row per text that was learnt from or tested on, in no 
     split varchar, hash ubigint (of the folded text), signature blob (64 MinHash numbers of 32 bits)
 validation_losses.parquet, one row per validation example and evaluation (for `overfit_upturn`):
     step bigint, example_id varchar, loss double, correct boolean
+along_losses.parquet, the same of the other tasks of a mix (not written where there are none):
+    task varchar, step bigint, example_id varchar, loss double, correct boolean
 counterfactuals.parquet, one row per text whose label changed most with the people it is about, at
 most 50 (for `bias_counterfactual`; not written where there are none):
     attribute varchar, example_id varchar, source and target varchar (groups), original varchar,
@@ -31,6 +33,7 @@ from typing import Any
 PREDICTIONS = "predictions.parquet"
 CURVES = "curves.parquet"
 VALIDATION_LOSSES = "validation_losses.parquet"
+ALONG_LOSSES = "along_losses.parquet"
 COUNTERFACTUALS = "counterfactuals.parquet"
 FINGERPRINTS = "fingerprints.parquet"
 SIGNATURE_BYTES = 256
@@ -57,6 +60,12 @@ def write_table(target: Path, columns: Mapping[str, Sequence[Any]]) -> None:
 def _schema(name: str) -> Any:  # pyarrow carries no types of its own
     import pyarrow as pa
 
+    losses = [
+        ("step", pa.int64()),
+        ("example_id", pa.string()),
+        ("loss", pa.float64()),
+        ("correct", pa.bool_()),
+    ]
     fields = {
         PREDICTIONS: [
             ("split", pa.string()),
@@ -85,12 +94,8 @@ def _schema(name: str) -> Any:  # pyarrow carries no types of its own
             ("validation_metric", pa.float64()),
             ("learning_rate", pa.float64()),
         ],
-        VALIDATION_LOSSES: [
-            ("step", pa.int64()),
-            ("example_id", pa.string()),
-            ("loss", pa.float64()),
-            ("correct", pa.bool_()),
-        ],
+        VALIDATION_LOSSES: losses,
+        ALONG_LOSSES: [("task", pa.string()), *losses],
         COUNTERFACTUALS: [
             ("attribute", pa.string()),
             ("example_id", pa.string()),

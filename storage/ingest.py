@@ -36,6 +36,8 @@ from storage.run_folder import RunFolder
 Row = dict[str, Any]
 
 _AT_ONCE = 500
+OF_ONE_RUN = {"seed", "shared"}
+"""What two runs of one configuration may differ in."""
 """Ids a ledger query names at once; SQLite and PostgreSQL both take many more."""
 
 
@@ -213,8 +215,8 @@ def _run_row(row: Row) -> Row:
     return {name: row[name] for name in (*kept, "origin", "attempt")} | {
         "base": spec.base.name if spec.base else spec.label,
         "seed": spec.seed,
-        "family": digest_of(spec.model_dump(mode="json", exclude={"seed"})),
-        "size_family": digest_of(spec.model_dump(mode="json", exclude={"seed", "subset"})),
+        "family": digest_of(spec.model_dump(mode="json", exclude=OF_ONE_RUN)),
+        "size_family": digest_of(spec.model_dump(mode="json", exclude=OF_ONE_RUN | {"subset"})),
         "created_at": _time(row["created_at"]),
         "updated_at": _time(row["updated_at"]),
     }

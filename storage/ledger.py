@@ -80,8 +80,8 @@ class Ledger(Database):
                 text(
                     "insert into runs (id, request_key, task, task_version, method, spec, state,"
                     " reason, requested_by, origin, attempt, cancel_requested, created_at,"
-                    " updated_at) values (:id, :key, :task, :task_version, :method, :spec, :state,"
-                    " '', :requested_by, :origin, 0, 0, :at, :at)"
+                    " updated_at, waits_for) values (:id, :key, :task, :task_version, :method,"
+                    " :spec, :state, '', :requested_by, :origin, 0, 0, :at, :at, :waits_for)"
                 ),
                 {
                     "id": run.id,
@@ -94,6 +94,7 @@ class Ledger(Database):
                     "requested_by": requested_by,
                     "origin": origin,
                     "at": at.isoformat(),
+                    "waits_for": spec.shared.run_id if spec.shared else "",
                 },
             )
             record_transition(db, "run", run.id, "", RunState.QUEUED, requested_by, "requested")
@@ -125,11 +126,15 @@ class Ledger(Database):
     # --- the dispatcher's steps -----------------------------------------------------------------
 
     def claim_next_run(self, host: str) -> tuple[Run, Attempt] | None:
-        """Take the oldest queued run: it becomes active with a new attempt in `dispatching`."""
+        """Take the oldest queued run that waits for no other: it becomes active, with a new attempt
+        in `dispatching`."""
+        query = (
+            "select * from runs as own where state = 'queued' and not exists (select 1 from runs as"
+            " first where first.id = own.waits_for and first.state in ('queued', 'active'))"
+            " order by created_at, id limit 1"
+        )
         with self.write() as db:
-            row = db.execute(
-                text("select * from runs where state = 'queued' order by created_at, id limit 1")
-            ).first()
+            row = db.execute(text(query)).first()
             if row is None:
                 return None
             run = run_of(row)

@@ -505,8 +505,31 @@ class Parent(Record):
     lineage: tuple[str, ...] = ()
 
 
+class Portion(Record):
+    """A task in a mix: its rows are learnt along with those of other tasks.
+
+    `weight` is relative to the others: the smallest weight of a mix means once an epoch, twice as
+    much means twice.
+    """
+
+    task: Task
+    weight: float = Field(default=1.0, gt=0, le=1000)
+    dataset_digest: str | None = None
+
+
+class SharedTraining(Record):
+    """The run whose training a run shares: it is measured on another task of the mix."""
+
+    run_id: str
+    folder: str
+
+
 class RunSpec(Record):
-    """Everything that decides a run's result; written once into its folder before launch."""
+    """Everything that decides a run's result; written once into its folder before launch.
+
+    With a `mix`, the rows of its tasks are learnt along, and the run's own count `weight`. One run
+    of a mix trains; the others, one for each further task, name it in `shared`.
+    """
 
     task: Task
     method: Method
@@ -520,6 +543,9 @@ class RunSpec(Record):
     shots: int | None = Field(default=None, ge=1, le=64)
     parent: Parent | None = None
     subset: float | None = Field(default=None, gt=0, lt=1)
+    weight: float = Field(default=1.0, gt=0, le=1000)
+    mix: tuple[Portion, ...] = Field(default=(), max_length=20)
+    shared: SharedTraining | None = None
     dataset_digest: str | None = None
     label: str = Field(default="", max_length=80)
 
@@ -536,9 +562,8 @@ class RunSpec(Record):
     @property
     def by_label_words(self) -> bool:
         """Whether the label is read from the likelihoods of words, and not from a head."""
-        return (
-            self.method.is_prompted or self.method is Method.QLORA or self.scoring == "label_words"
-        )
+        asked = self.scoring == "label_words"
+        return self.method.is_prompted or self.method is Method.QLORA or asked or bool(self.mix)
 
     @model_validator(mode="after")
     def _keys_of_the_method(self) -> Self:
@@ -562,6 +587,22 @@ class RunSpec(Record):
         if self.prompt is not None and self.prompt not in self.task.prompts:
             known = ", ".join(self.task.prompts) or "none; the built-in one is used"
             raise ValueError(f"the task has no prompt {self.prompt!r}; it has {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_mix(self) -> Self:
+        if not self.mix:
+            return self
+        if self.method not in {Method.LORA, Method.QLORA, Method.FULL}:
+            raise ValueError(
+                f"several tasks are learnt together by lora, qlora or full, not {self.method.value}"
+            )
+        names = [self.task.name, *(portion.task.name for portion in self.mix)]
+        if len(set(names)) != len(names):
+            raise ValueError("each task of a mix is named once")
+        for key, value in (("from", self.parent), ("subset", self.subset), ("prompt", self.prompt)):
+            if value is not None:
+                raise ValueError(f"`{key}` is of one task: leave it out, or run one task")
         return self
 
     @model_validator(mode="after")

@@ -34,9 +34,14 @@ class Cleanliness:
         return self.contact.any_text | self.near.hits
 
 
-def look(dataset: Dataset) -> Cleanliness:
-    """Hold every test text against the texts that will be learnt from."""
-    learnt = (*dataset.texts(Split.TRAIN), *dataset.texts(Split.VALIDATION))
+def look(dataset: Dataset, along: Sequence[Dataset] = ()) -> Cleanliness:
+    """Hold every test text against the texts that will be learnt from, of other tasks too."""
+    learnt = tuple(
+        text
+        for data in (dataset, *along)
+        for split in (Split.TRAIN, Split.VALIDATION)
+        for text in data.texts(split)
+    )
     test = tuple(dataset.texts(Split.TEST))
     return Cleanliness(find_contact(dataset), nearest(test, learnt), test, learnt)
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from storage.evidence_tables import (
+    ALONG_LOSSES,
     ANSWER_LIMIT,
     COUNTERFACTUALS,
     CURVES,
@@ -73,6 +74,8 @@ class Evidence:
     summary: EvidenceSummary
     environment: Mapping[str, object]
     rendered: Sequence[Rendered] = ()
+    losses_along: Mapping[str, ValidationLosses] = field(default_factory=dict)
+    learnt_along: Sequence[Dataset] = ()
 
 
 def write_evidence(folder: Path, evidence: Evidence) -> None:
@@ -80,10 +83,12 @@ def write_evidence(folder: Path, evidence: Evidence) -> None:
     write_table(folder / PREDICTIONS, _prediction_columns(evidence))
     write_table(folder / CURVES, _curve_columns(evidence.curve))
     write_table(folder / VALIDATION_LOSSES, _loss_columns(evidence.validation_losses))
+    if evidence.losses_along:
+        write_table(folder / ALONG_LOSSES, _along_columns(evidence.losses_along))
     if evidence.counterfactuals:
         columns = _counterfactual_columns(evidence.counterfactuals)
         write_table(folder / COUNTERFACTUALS, columns)
-    write_table(folder / FINGERPRINTS, _fingerprint_columns(evidence.dataset))
+    write_table(folder / FINGERPRINTS, _fingerprint_columns(evidence))
     write_whole(folder / "metrics.json", dump_records(evidence.metrics))
     write_whole(folder / "checks.json", dump_records(evidence.checks))
     write_whole(folder / "summary.json", evidence.summary.model_dump_json(indent=1))
@@ -146,10 +151,12 @@ def _of_outputs(scored: Scored) -> dict[str, list[object]]:
     }
 
 
-def _fingerprint_columns(dataset: Dataset) -> dict[str, list[object]]:
+def _fingerprint_columns(evidence: Evidence) -> dict[str, list[object]]:
     columns: dict[str, list[object]] = {"split": [], "hash": [], "signature": []}
     for split in Split:
-        texts = dataset.texts(split)
+        texts = evidence.dataset.texts(split)
+        if split is not Split.TEST:
+            texts += [text for data in evidence.learnt_along for text in data.texts(split)]
         found = fingerprints(texts)
         columns["split"] += [split.value] * len(texts)
         columns["hash"] += found.hashes.tolist()
@@ -167,6 +174,16 @@ def _counterfactual_columns(found: Sequence[Counterfactual]) -> dict[str, list[o
     columns = {name: [getattr(row, name) for row in found] for name in names}
     for name in ("original", "swapped"):
         columns[name] = [text[:TEXT_LIMIT] for text in columns[name]]
+    return columns
+
+
+def _along_columns(found: Mapping[str, ValidationLosses]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {"task": []}
+    for task, losses in found.items():
+        part = _loss_columns(losses)
+        columns["task"] += [task] * len(part["step"])
+        for name, values in part.items():
+            columns.setdefault(name, []).extend(values)
     return columns
 
 

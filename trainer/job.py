@@ -19,6 +19,7 @@ from storage.records import (
     Outcome,
     RunSpec,
     Split,
+    Task,
     TaskKind,
     now,
 )
@@ -26,6 +27,7 @@ from storage.run_folder import RunFolder
 from trainer.checks import reload as reload_check
 from trainer.cleanliness import clean_metrics, leakage_checks, look
 from trainer.data.dataset import Dataset, load_dataset, with_quality
+from trainer.data.mixing import kept_apart
 from trainer.data.schema import Example
 from trainer.data.subset import subset_of
 from trainer.data.tokens import count_tokens, token_limit, with_token_counts
@@ -37,7 +39,7 @@ from trainer.kinds.classes import Classes
 from trainer.kinds.kind import Kind
 from trainer.methods.card import read_card
 from trainer.methods.choose import fit
-from trainer.methods.fitting import BaseFiles, FitRequest, Fitted
+from trainer.methods.fitting import Along, BaseFiles, FitRequest, Fitted
 from trainer.progress import Progress
 from trainer.reloading import LIMITS, ROWS, ReloadFailed, Reloading, reloading
 from trainer.stages import Looked, lineage_of, look_back
@@ -79,12 +81,12 @@ def run_job(job: Job) -> None:
         return
     spec = job.folder.spec()
     job.next("data", f"reading the rows of {spec.task.name}")
-    dataset = subset_of(_verified_data(spec), spec.subset)
+    dataset, along = _data(spec)
     dataset, base = _prepared_base(spec, dataset)
     job.next("gate", "looking for test rows among the training rows")
-    cleanliness = look(dataset)
+    cleanliness = look(dataset, along)
     job.next("fit", f"fitting {spec.method.value}")
-    fitted = _fit(job, spec, dataset, base)
+    fitted = _fit(job, spec, dataset, base, along)
     job.next("save", "saving the model")
     adapter = job.folder.staging(job.attempt, "adapter")
     fitted.model.save(adapter)
@@ -133,6 +135,8 @@ def run_job(job: Job) -> None:
             summary=summary,
             environment=describe(fitted.threads, fitted.device),
             rendered=fitted.rendered,
+            losses_along=fitted.losses_along,
+            learnt_along=along,
         ),
     )
     job.folder.publish_evidence(job.attempt, staging, adapter)
@@ -141,13 +145,26 @@ def run_job(job: Job) -> None:
     log.info("%s finished: %s", job.folder.run_id, _closing_words(spec, metrics))
 
 
-def _verified_data(spec: RunSpec) -> Dataset:
-    dataset = load_dataset(spec.task)
-    found, asked = dataset.version.content_digest, spec.dataset_digest
+def _data(spec: RunSpec) -> tuple[Dataset, tuple[Dataset, ...]]:
+    """The rows of the run's task, and of those that are learnt along."""
+    own = subset_of(_verified_data(spec.task, spec.dataset_digest), spec.subset)
+    if not spec.mix:
+        return own, ()
+    others = {
+        portion.task.name: _verified_data(portion.task, portion.dataset_digest)
+        for portion in spec.mix
+    }
+    apart = kept_apart({spec.task.name: own} | others)
+    return apart[spec.task.name], tuple(apart[name] for name in others)
+
+
+def _verified_data(task: Task, asked: str | None) -> Dataset:
+    dataset = load_dataset(task)
+    found = dataset.version.content_digest
     if asked is not None and found != asked:
         files = ", ".join(file.path for file in dataset.version.files)
         raise BadData(
-            f"The data of task {spec.task.name!r} is not what the run was planned on: its digest "
+            f"The data of task {task.name!r} is not what the run was planned on: its digest "
             f"is {found[:12]}, {asked[:12]} was expected. Put the old {files} back, or add the "
             "task again and start a new run."
         )
@@ -167,7 +184,13 @@ def _prepared_base(spec: RunSpec, dataset: Dataset) -> tuple[Dataset, BaseFiles 
     )
 
 
-def _fit(job: Job, spec: RunSpec, dataset: Dataset, base: BaseFiles | None) -> Fitted:
+def _fit(
+    job: Job,
+    spec: RunSpec,
+    dataset: Dataset,
+    base: BaseFiles | None,
+    along: Sequence[Dataset] = (),
+) -> Fitted:
     request = FitRequest(
         spec=spec,
         dataset=dataset,
@@ -177,7 +200,7 @@ def _fit(job: Job, spec: RunSpec, dataset: Dataset, base: BaseFiles | None) -> F
         threads=job.threads,
         base=base,
     )
-    fitted = fit(request)
+    fitted = fit(replace(request, along=_along(request, along)))
     log.info(
         "%s fitted by %s (%s) in %.1f s",
         job.folder.run_id,
@@ -188,6 +211,17 @@ def _fit(job: Job, spec: RunSpec, dataset: Dataset, base: BaseFiles | None) -> F
     for note in fitted.notes:
         job.progress.warning(note)
     return fitted
+
+
+def _along(request: FitRequest, datasets: Sequence[Dataset]) -> tuple[Along, ...]:
+    """The further tasks of a mix, each as if it were learnt by itself."""
+    found = []
+    for portion, data in zip(request.spec.mix, datasets, strict=True):
+        kept = {"task": portion.task, "dataset_digest": portion.dataset_digest, "mix": ()}
+        spec = request.spec.model_copy(update=kept)
+        dataset, base = _prepared_base(spec, data)
+        found.append(Along(replace(request, spec=spec, dataset=dataset, base=base), portion.weight))
+    return tuple(found)
 
 
 def _kind(spec: RunSpec, dataset: Dataset, fitted: Fitted) -> Kind:

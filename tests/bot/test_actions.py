@@ -7,9 +7,9 @@ import pytest
 
 from bot.access import Caller
 from bot.actions import Actions
-from storage import outbox, reviews
+from storage import outbox, reviews, tasks
 from storage.errors import BadInput, NotAllowed, UnknownName, UserError, WrongState
-from storage.records import ReviewState, Run, RunState
+from storage.records import AttemptState, ReviewState, Run, RunState
 
 Who = Callable[[str], Caller]
 
@@ -170,9 +170,47 @@ def test_several_shares_of_train_are_several_runs_and_once_only(
     assert "10 % of train" in reply.text
 
 
+def test_tasks_that_are_learnt_together_are_a_run_each_and_wait_for_the_first(
+    actions: Actions, caller: Who
+) -> None:
+    found = tasks.task(actions.ledger, "tickets")
+    second = found.task.model_copy(update={"name": "spam"})
+    tasks.add_task(actions.ledger, second, found.dataset, 'name = "spam"', "ana")
+    for _ in range(3):
+        line = "run tasks=tickets:1,spam:2 method=lora base=minilm epochs=2"
+        reply = actions.handle(line, caller("U2"), "e1")
+    newest, first = actions.ledger.runs()
+    assert reply.text.count("Run `") == 2
+    assert (first.spec.task.name, newest.spec.task.name) == ("tickets", "spam")
+    assert [(one.task.name, one.weight) for one in first.spec.mix] == [("spam", 2.0)]
+    assert [(one.task.name, one.weight) for one in newest.spec.mix] == [("tickets", 1.0)]
+    assert newest.spec.shared is not None
+    assert newest.spec.shared.run_id == first.id
+    assert f"learnt with tickets:1 in {first.id}" in reply.text
+
+    claimed = actions.ledger.claim_next_run("host")
+    assert claimed is not None
+    assert claimed[0].id == first.id
+    assert actions.ledger.claim_next_run("host") is None
+    actions.ledger.move_attempt(first.id, 1, AttemptState.SUBMITTED, "host")
+    actions.ledger.move_attempt(first.id, 1, AttemptState.RUNNING, "host")
+    failed = AttemptState.FAILED
+    actions.ledger.end_attempt(first.id, 1, failed, "host", run_state=RunState.FAILED)
+    claimed = actions.ledger.claim_next_run("host")
+    assert claimed is not None
+    assert claimed[0].id == newest.id
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
+        ("run tasks=tickets method=lora base=minilm", "at least two"),
+        ("run tasks=tickets,nope method=lora base=minilm", "There is no task 'nope'"),
+        ("run tasks=tickets:x,tickets method=lora base=minilm", "the weight 'x' for tickets"),
+        ("run tasks=tickets:0,tickets method=lora base=minilm", "the weight '0' for tickets"),
+        ("run tasks=tickets,tickets method=lora base=minilm", "named once"),
+        ("run tickets lora tasks=tickets base=minilm", "I do not know what 'lora'"),
+        ("run task=tickets tasks=tickets method=lora", "not both"),
         ("run tickets tfidf subset=none", "give a share of the training rows"),
         ("run tickets tfidf subset=120%", "give a share of the training rows"),
         (f"run tickets tfidf subset={','.join(['1%'] * 11)}", "at most 10 at once"),

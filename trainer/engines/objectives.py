@@ -126,7 +126,7 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
-class _OfAnswers:
+class OfAnswers:
     """Cross-entropy of the answers' tokens, every token of a batch weighing the same."""
 
     train: Sequence[Completion]
@@ -148,7 +148,7 @@ class _OfAnswers:
 
 
 @dataclass(frozen=True, slots=True)
-class CompletionObjective(_OfAnswers):
+class CompletionObjective(OfAnswers):
     """Answers that are labels' words: validation is scored by the labels' probabilities.
 
     Attributes:
@@ -165,7 +165,7 @@ class CompletionObjective(_OfAnswers):
 
 
 @dataclass(frozen=True, slots=True)
-class WritingObjective(_OfAnswers):
+class WritingObjective(OfAnswers):
     """Whole answers; validation rows are told apart by the loss of their own.
 
     Attributes:

@@ -13,9 +13,9 @@ from trainer.methods.fitting import Author, Classifier, FitRequest, Fitted
 def fit(request: FitRequest) -> Fitted:
     """Fit a model as the spec says."""
     if request.spec.task.kind is not TaskKind.CLASSIFICATION:
-        from trainer.methods import written
+        from trainer.methods import lessons, written
 
-        return written.ask(request) if request.spec.method.is_prompted else written.fit(request)
+        return written.ask(request) if request.spec.method.is_prompted else lessons.fit(request)
     match request.spec.method:
         case Method.MAJORITY:
             from trainer.methods import majority
@@ -34,9 +34,9 @@ def fit(request: FitRequest) -> Fitted:
 
             return prompted.fit(request)
         case _ if request.spec.by_label_words:
-            from trainer.methods import words
+            from trainer.methods import lessons
 
-            return words.fit(request)
+            return lessons.fit(request)
         case Method.LORA | Method.QLORA | Method.FULL | Method.FROZEN:
             from trainer.methods import head
 

@@ -1,6 +1,6 @@
 """What every method is given, and what every method gives back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -77,6 +77,7 @@ class FitRequest:
     stop: StopRequest
     threads: int
     base: BaseFiles | None = None
+    along: tuple["Along", ...] = ()
 
     @property
     def base_files(self) -> BaseFiles:
@@ -84,6 +85,14 @@ class FitRequest:
         if self.base is None:
             raise InternalError(f"method {self.spec.method.value} was given no base")
         return self.base
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """A further task that is learnt in the same training, and its weight."""
+
+    request: FitRequest
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +150,7 @@ class Fitted:
     threads: int = 1
     curve: tuple[CurvePoint, ...] = ()
     validation_losses: ValidationLosses | None = None
+    losses_along: Mapping[str, ValidationLosses] = field(default_factory=dict)
     steps: int | None = None
     best_step: int | None = None
     resumed_from_step: int | None = None

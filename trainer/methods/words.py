@@ -1,4 +1,4 @@
-"""A language model that answers with a label's words: how it is asked, read, tuned and saved."""
+"""A language model that answers with a label's words: how it is asked, taught, read and saved."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,8 @@ from trainer.evaluate.arrays import FloatArray
 from trainer.methods.card import ModelCard, Words, card_for, read_card, write_card
 from trainer.methods.fitting import FitRequest, Fitted, Rendered
 from trainer.methods.language import load_language_model
-from trainer.methods.training import ADAPTATIONS, open_workshop
+from trainer.methods.lessons import Pupil, Report
+from trainer.methods.training import ADAPTATIONS
 from trainer.prompts import Asking, Shot, built_in, fitted_in
 from trainer.stopping import StopRequest
 
@@ -130,16 +131,34 @@ def completions(request: FitRequest, asking: Asking, split: Split) -> list[Compl
     ]
 
 
-def fit(request: FitRequest) -> Fitted:
-    """Train on the labels' words; the best step is kept by the validation loss of the labels."""
-    workshop = open_workshop(request, head=False)
+@dataclass(frozen=True, slots=True)
+class WordsLesson:
+    """A task's labels as words that follow its texts."""
+
+    request: FitRequest
+    asking: Asking
+    scorer: LabelScorer
+    rows: list[Completion]
+    objective: CompletionObjective
+    notes: tuple[str, ...]
+
+    def finish(self, model: Any, report: Report) -> Fitted:
+        """The taught model with the way it is asked."""
+        scorer = replace(self.scorer, model=model)
+        card = words_card(self.request, self.asking, scorer)
+        none = np.zeros(len(self.request.dataset.labels))
+        told = prompt_settings(self.request, self.asking)
+        answering = WordModel(card, model, self.asking, scorer, none)
+        fitted = report.fitted(answering, self.notes, **told)
+        return replace(fitted, rendered=rendered(self.asking, self.rows))
+
+
+def lesson(request: FitRequest, pupil: Pupil) -> WordsLesson:
+    """The rows of a task with their labels' words; validation by the labels' likelihoods."""
     asking, data = asking_of(request), request.dataset
-    pad = int(asking.tokenizer.pad_token_id)
-    prepared = workshop.prepare(pad, None)
-    model, device, dtype = prepared.model, workshop.device, prepared.dtype
     texts = data.texts(Split.VALIDATION)
     asked = asking.ask(texts)
-    scorer, notes = checked_scorer(asking, model, device, dtype, texts)
+    scorer, notes = checked_scorer(asking, pupil.model, pupil.device, pupil.dtype, texts)
     train = completions(request, asking, Split.TRAIN)
 
     def validate(stop: StopRequest) -> FloatArray:
@@ -151,18 +170,12 @@ def fit(request: FitRequest) -> Fitted:
         ids=tuple(row.id for row in validation),
         gold=data.gold(validation),
         validate=validate,
-        pad_id=pad,
-        device=device,
-        dtype=dtype,
+        pad_id=pupil.pad_id,
+        device=pupil.device,
+        dtype=pupil.dtype,
         metric=request.spec.task.primary_metric,
     )
-    training = workshop.train(prepared, objective)
-    card = words_card(request, asking, scorer)
-    none = np.zeros(len(data.labels))
-    fitted = training.fitted(
-        WordModel(card, model, asking, scorer, none), notes, **prompt_settings(request, asking)
-    )
-    return replace(fitted, rendered=rendered(asking, train))
+    return WordsLesson(request, asking, scorer, train, objective, notes)
 
 
 def load(folder: Path) -> WordModel:

@@ -1,4 +1,4 @@
-"""A language model that writes its answers: asked as it is, shown examples, or tuned."""
+"""A language model that writes its answers: asked as it is, shown examples, or taught."""
 
 import time
 from collections.abc import Sequence
@@ -36,7 +36,8 @@ from trainer.methods.card import (
 )
 from trainer.methods.fitting import FitRequest, Fitted, Rendered, Written
 from trainer.methods.language import load_language_model
-from trainer.methods.training import ADAPTATIONS, open_workshop
+from trainer.methods.lessons import Pupil, Report
+from trainer.methods.training import ADAPTATIONS
 from trainer.stopping import StopRequest
 
 ROW_TOKENS = 1024
@@ -135,18 +136,48 @@ def in_pieces(row: Completion, limit: int) -> list[Completion]:
     return [Completion(row.prompt, row.answer[start : start + size]) for start in starts]
 
 
-def fit(request: FitRequest) -> Fitted:
-    """Train on whole answers; the best step is kept by the loss of the validation answers."""
-    workshop = open_workshop(request, head=False)
+@dataclass(frozen=True, slots=True)
+class WritingLesson:
+    """A task's rows with the answers that should follow them.
+
+    Attributes:
+        general: Texts that teaching should not make dearer, and what they cost before.
+    """
+
+    request: FitRequest
+    pupil: Pupil
+    composer: Composer
+    limit: int
+    answer_tokens: int
+    rows: tuple[Completion, ...]
+    objective: WritingObjective
+    notes: tuple[str, ...]
+    general: list[Completion]
+    before: Likelihoods
+
+    def finish(self, model: Any, report: Report) -> Fitted:
+        """The taught model with the way it is asked."""
+        device, dtype = self.pupil.device, self.pupil.dtype
+        after = text_costs(
+            model, self.general, self.limit, self.pupil.pad_id, device, dtype, self.request.stop
+        )
+        shape = self.limit, self.answer_tokens
+        author = _author(self.request, self.composer, model, device, dtype, *shape)
+        told = _settings(self.request, self.composer, *shape)
+        return replace(
+            report.fitted(author, self.notes, **told),
+            rendered=rendered(self.composer, self.rows),
+            text_losses=_losses(self.general, self.composer, self.before, after),
+        )
+
+
+def lesson(request: FitRequest, pupil: Pupil) -> WritingLesson:
+    """Whole answers to learn; validation by the loss of the right ones."""
     composer = composer_of(request)
-    prepared = workshop.prepare(int(composer.tokenizer.pad_token_id), None)
-    model, device, dtype = prepared.model, workshop.device, prepared.dtype
-    train = request.dataset.splits[Split.TRAIN]
+    model, device, dtype, pad = pupil.model, pupil.device, pupil.dtype, pupil.pad_id
     limit = _limit(request, composer)
-    looked = _looked_at(request, composer, train, limit)
+    looked = _looked_at(request, composer, request.dataset.splits[Split.TRAIN], limit)
     validation = request.dataset.splits[Split.VALIDATION]
-    answer_tokens = _answer_tokens(looked, limit)
-    pad = int(composer.tokenizer.pad_token_id)
     held = [
         piece for row in composer.completions(validation) for piece in in_pieces(row, limit)[:1]
     ]
@@ -159,17 +190,17 @@ def fit(request: FitRequest) -> Fitted:
         dtype=dtype,
     )
     general = general_texts(request, composer)
-    before = text_costs(model, general, limit, pad, device, dtype, request.stop)
-    training = workshop.train(prepared, objective)
-    after = text_costs(model, general, limit, pad, device, dtype, request.stop)
-    author = _author(request, composer, model, device, dtype, limit, answer_tokens)
-    fitted = training.fitted(
-        author, looked.notes, **_settings(request, composer, limit, answer_tokens)
-    )
-    return replace(
-        fitted,
-        rendered=rendered(composer, looked.kept),
-        text_losses=_losses(general, composer, before, after),
+    return WritingLesson(
+        request=request,
+        pupil=pupil,
+        composer=composer,
+        limit=limit,
+        answer_tokens=_answer_tokens(looked, limit),
+        rows=looked.kept,
+        objective=objective,
+        notes=looked.notes,
+        general=general,
+        before=text_costs(model, general, limit, pad, device, dtype, request.stop),
     )
 
 
