@@ -13,7 +13,7 @@ from pathlib import Path
 from bot import answers, specs
 from bot.access import ANYONE_KNOWN, LAUNCH, Caller, require, require_own
 from bot.commands import VERBS, Command, did_you_mean, parse
-from bot.hosts.inspection import inspect_task
+from bot.hosts.inspection import inspect_task, prospect_of
 from bot.paths import path_of
 from bot.replies import Reply
 from bot.settings import Settings
@@ -129,9 +129,9 @@ class Actions:
     def _plan(self, command: Command, caller: Caller, key: str) -> Reply:
         require(caller, LAUNCH, "plan a run")
         spec = self._spec(command, caller)
-        dataset = inspect_task(spec.task, spec.base, spec.training.max_tokens)
-        _require_same_data(spec, dataset)
-        return answers.plan(spec, dataset, self.ledger, self.home, self.settings.hosts.slots)
+        prospect = prospect_of(spec)
+        _require_same_data(spec, prospect.dataset)
+        return answers.plan(spec, prospect, self.ledger, self.home, self.settings.hosts.slots)
 
     # --- verbs: doing ---------------------------------------------------------------------------
 

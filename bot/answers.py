@@ -18,6 +18,7 @@ from storage.records import (
     EvidenceSummary,
     Metric,
     Outcome,
+    Prospect,
     Review,
     Run,
     RunSpec,
@@ -116,13 +117,15 @@ def data_lines(dataset: DatasetVersion) -> list[str]:
     return lines + [f"Note: {note}" for note in found.notes]
 
 
-def plan(spec: RunSpec, dataset: DatasetVersion, ledger: Ledger, home: Home, slots: int) -> Reply:
+def plan(spec: RunSpec, prospect: Prospect, ledger: Ledger, home: Home, slots: int) -> Reply:
     waiting = len(ledger.runs(states=(RunState.QUEUED,)))
     active = len(ledger.runs(states=(RunState.ACTIVE,)))
     before = _seconds_before(spec, ledger, home)
     lines = [
         f"*Plan*: {describe(spec)}. Nothing was started.",
-        *data_lines(dataset),
+        *data_lines(prospect.dataset),
+        *([f"Memory: {prospect.memory.in_words()}"] if prospect.memory else []),
+        *[f"Problem: {problem}" for problem in prospect.problems],
         f"Queue: {active} of {slots} places taken, {waiting} waiting before this one.",
         f"Time: about {before:.0f} s, as such a run took before."
         if before
@@ -131,7 +134,9 @@ def plan(spec: RunSpec, dataset: DatasetVersion, ledger: Ledger, home: Home, slo
     data = {
         "plan": {
             "spec": spec.model_dump(mode="json"),
-            "dataset": dataset.model_dump(mode="json"),
+            "dataset": prospect.dataset.model_dump(mode="json"),
+            "memory": prospect.memory.model_dump(mode="json") if prospect.memory else None,
+            "problems": list(prospect.problems),
             "queue": {"active": active, "waiting": waiting, "slots": slots},
             "expected_seconds": before,
         }

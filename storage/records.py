@@ -809,6 +809,66 @@ class BaseIdentity(Record):
     parameters: int
 
 
+class MemoryNeed(Record):
+    """What a run is estimated to need, and what its host has.
+
+    Attributes:
+        weights_bytes: Of the base as it is loaded.
+        learnt_bytes: Of what learns, with gradients and the optimiser's state.
+        working_bytes: Estimated: activations, logits, the process itself.
+    """
+
+    device: str
+    parameters: int
+    weights_bytes: int
+    learnt_bytes: int
+    working_bytes: int
+    available_bytes: int
+
+    @property
+    def needed_bytes(self) -> int:
+        return self.weights_bytes + self.learnt_bytes + self.working_bytes
+
+    def short_bytes(self, *, certain_only: bool = False) -> int:
+        """How much is missing, at most 0 where it fits; of what is counted alone, if asked."""
+        estimated = self.working_bytes if certain_only else 0
+        return self.needed_bytes - estimated - self.available_bytes
+
+    def in_words(self) -> str:
+        gigabytes = [
+            f"{count / 1e9:,.1f} GB"
+            for count in (
+                self.needed_bytes,
+                self.weights_bytes,
+                self.learnt_bytes,
+                self.working_bytes,
+                self.available_bytes,
+            )
+        ]
+        needed, weights, learnt, working, available = gigabytes
+        parts = f"{weights} weights, {learnt} for what learns, {working} to work with"
+        where = "the GPU has" if self.device == "cuda" else "this machine has"
+        text = (
+            f"about {needed} are needed for {self.parameters / 1e6:,.1f} million parameters "
+            f"({parts}); {where} {available}."
+        )
+        short = self.short_bytes()
+        if short <= 0:
+            return f"It fits: {text}"
+        return (
+            f"It does not fit, by {short / 1e9:,.1f} GB: {text} Choose a smaller base, a smaller "
+            "batch or max_tokens, qlora on a GPU, or a larger host."
+        )
+
+
+class Prospect(Record):
+    """What is known of a run before it is started."""
+
+    dataset: DatasetVersion
+    memory: MemoryNeed | None = None
+    problems: tuple[str, ...] = ()
+
+
 class EvidenceSummary(Record):
     """`evidence/summary.json`: how a run's numbers came about."""
 

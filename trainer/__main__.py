@@ -31,6 +31,7 @@ from storage.records import (
     EXIT_FAILED,
     EXIT_OUT_OF_MEMORY,
     Policy,
+    RunSpec,
     Task,
 )
 from storage.run_folder import RunFolder
@@ -79,8 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("attempt", type=int)
     inspect = verbs.add_parser("inspect", help="read, check and hash a task's data; prints JSON")
     inspect.add_argument("task", help="a Task record as JSON; - reads standard input")
-    inspect.add_argument("--base", help="folder of a base model, to count tokens")
-    inspect.add_argument("--max-tokens", type=int, help="the limit to count overlong rows against")
+    verbs.add_parser("plan", help="what is known of a run before it starts, of a RunSpec (stdin)")
     reload = verbs.add_parser("reload", help="score texts (JSON on standard input) again")
     reload.add_argument("run_dir")
     reload.add_argument("--adapter", help="folder of the saved model; the run's own if left out")
@@ -167,19 +167,19 @@ def _in_words(error: Exception, run_id: str) -> tuple[int, str]:
 
 
 def _inspect(asked: argparse.Namespace) -> dict[str, object]:
-    from trainer.data.dataset import load_dataset, with_quality
+    from trainer.data.dataset import load_dataset
 
-    task = _task(asked.task)
-    dataset = load_dataset(task)
-    if asked.base:
-        from trainer.data.tokens import count_tokens, token_limit, with_token_counts
+    return load_dataset(_task(asked.task)).version.model_dump(mode="json")
 
-        base = Path(asked.base)
-        counts = count_tokens(dataset, base)
-        limit = token_limit(asked.max_tokens, counts.train, base)
-        quality = with_token_counts(dataset.version.quality, counts, limit)
-        dataset = with_quality(dataset, quality)
-    return dataset.version.model_dump(mode="json")
+
+def _plan(asked: argparse.Namespace) -> dict[str, object]:
+    from trainer.prospect import prospect_of
+
+    try:
+        spec = RunSpec.model_validate_json(sys.stdin.read())
+    except ValidationError as error:
+        raise BadInput(f"Standard input is not a RunSpec as JSON: {error}") from error
+    return prospect_of(spec).model_dump(mode="json")
 
 
 def _task(name: str) -> Task:
@@ -248,6 +248,7 @@ ANSWERS = {
     "merge": _merge,
     "import": _import,
     "inspect": _inspect,
+    "plan": _plan,
     "reload": _reload,
     "forgetting": _forgetting,
     "support": _support,

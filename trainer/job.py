@@ -32,6 +32,7 @@ from trainer.data.schema import Example
 from trainer.data.subset import subset_of
 from trainer.data.tokens import count_tokens, token_limit, with_token_counts
 from trainer.engines.bases import identify, locate
+from trainer.engines.footprint import require_room
 from trainer.environment import describe, peak_memory_mb
 from trainer.evidence import Evidence, Scored, write_evidence
 from trainer.kinds.answers import Answers
@@ -179,6 +180,7 @@ def _prepared_base(spec: RunSpec, dataset: Dataset) -> tuple[Dataset, BaseFiles 
     counts = count_tokens(dataset, folder)
     limit = token_limit(spec.training.max_tokens, counts.train, folder)
     quality = with_token_counts(dataset.version.quality, counts, limit)
+    require_room(spec, spec.base, folder, limit)
     return with_quality(dataset, quality), BaseFiles(
         spec.base, folder, identify(spec.base, folder), limit
     )

@@ -1,9 +1,9 @@
 """A run from its folder: evidence that verifies, or words for a person."""
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -12,19 +12,25 @@ import pytest
 from pyarrow import parquet
 from pydantic import TypeAdapter
 
+from storage.errors import BadInput
 from storage.evidence_tables import CURVES, FINGERPRINTS, PREDICTIONS, VALIDATION_LOSSES
 from storage.records import (
     EXIT_BAD_INPUT,
     EXIT_DONE,
     EXIT_FAILED,
+    BaseRef,
     Check,
     DataSource,
     Method,
     Metric,
     Outcome,
+    Prospect,
+    RunSpec,
     Task,
+    Training,
 )
 from storage.run_folder import RunFolder
+from trainer.engines.footprint import require_room
 
 from .conftest import ROOT, Made, Maker, make_rows, write_jsonl
 
@@ -247,10 +253,10 @@ def test_a_cheap_method_never_loads_torch(task: Task, make_run: Maker) -> None:
 # --- looking at data ------------------------------------------------------------------------------
 
 
-def inspect(task: Task, *more: str) -> "subprocess.CompletedProcess[str]":
+def ask_trainer(verb: str, given: str, *more: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "trainer", "inspect", "-", *more],
-        input=task.model_dump_json(),
+        [sys.executable, "-m", "trainer", verb, *more],
+        input=given,
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -262,58 +268,78 @@ def inspect(task: Task, *more: str) -> "subprocess.CompletedProcess[str]":
 def test_inspect_prints_the_version_that_a_run_records(task: Task, make_run: Maker) -> None:
     made: Made = make_run(task, Method.MAJORITY)
     made.run()
-    done = inspect(task)
+    done = ask_trainer("inspect", task.model_dump_json(), "-")
     assert done.returncode == EXIT_DONE
     assert json.loads(done.stdout) == made.folder.dataset().model_dump(mode="json")
 
 
-def test_inspect_counts_tokens_where_a_base_is_given(task: Task, tiny_bert: Path) -> None:
-    quality = json.loads(inspect(task, "--base", str(tiny_bert)).stdout)["quality"]
-    assert quality["token_limit"] == 16
-    assert quality["tokens_median"] <= quality["tokens_p95"] <= quality["tokens_max"]
-    cut = json.loads(inspect(task, "--base", str(tiny_bert), "--max-tokens", "64").stdout)
-    assert cut["quality"]["rows_over_limit"] == 0
+def planned(task: Task, base: Path, **training: int) -> Prospect:
+    spec = RunSpec(
+        task=task,
+        method=Method.LORA,
+        base=BaseRef(name="given", path=str(base)),
+        training=Training.model_validate(training),
+        device="cpu",
+    )
+    done = ask_trainer("plan", spec.model_dump_json())
+    assert done.returncode == EXIT_DONE, done.stderr
+    return Prospect.model_validate_json(done.stdout)
 
 
-Change = Callable[[Task, Path], tuple[Task, tuple[str, ...]]]
-ASKED_WRONGLY: dict[str, tuple[Change, str, str]] = {
-    "missing column": (
-        lambda task, _: (
-            task.model_copy(update={"data": task.data.model_copy(update={"text": "message"})}),
-            (),
-        ),
-        "BadData",
-        "'message'",
-    ),
-    "no such base": (
-        lambda task, folder: (task, ("--base", str(folder / "nowhere"))),
-        "BadInput",
-        "does not exist",
-    ),
-    "no tokenizer": (
-        lambda task, folder: (task, ("--base", str(_half_a_base(folder)))),
-        "BadInput",
-        "tokenizer.json",
-    ),
-}
+def test_a_plan_counts_tokens_and_says_what_fits(task: Task, tiny_bert: Path) -> None:
+    found = planned(task, tiny_bert)
+    quality = found.dataset.quality
+    assert quality.token_limit == 16
+    assert (quality.tokens_median or 0) <= (quality.tokens_p95 or 0) <= (quality.tokens_max or 0)
+    assert found.problems == ()
+    assert found.memory is not None
+    assert "It fits: about 0." in found.memory.in_words()
+    assert planned(task, tiny_bert, max_tokens=64).dataset.quality.rows_over_limit == 0
 
 
-def _half_a_base(folder: Path) -> Path:
-    (folder / "half").mkdir()
-    (folder / "half" / "config.json").write_text("{}")
-    return folder / "half"
-
-
-@pytest.mark.parametrize(("change", "kind", "said"), ASKED_WRONGLY.values(), ids=ASKED_WRONGLY)
-def test_inspect_answers_bad_input_with_one_json_object(
-    task: Task, tmp_path: Path, change: Change, kind: str, said: str
+def test_a_base_of_seventy_billion_parameters_does_not_fit_and_the_plan_says_by_how_much(
+    task: Task, tmp_path: Path
 ) -> None:
-    asked, more = change(task, tmp_path)
-    done = inspect(asked, *more)
+    shape = {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": 8192,
+        "intermediate_size": 28672,
+        "num_hidden_layers": 80,
+        "num_attention_heads": 64,
+        "num_key_value_heads": 8,
+        "vocab_size": 128256,
+        "max_position_embeddings": 8192,
+    }
+    (tmp_path / "config.json").write_text(json.dumps(shape))
+    found = planned(task, tmp_path)
+    assert found.memory is not None
+    # Meta's own count is 70.55 billion; norms are not counted here.
+    assert found.memory.parameters == pytest.approx(70.55e9, rel=0.001)
+    words = found.memory.in_words()
+    assert re.search(r"It does not fit, by \d\d\d\.\d GB: about 468\.8 GB", words)
+    assert len(found.problems) == 2  # neither weights nor a tokenizer are there
+    base = BaseRef(name="given", path=str(tmp_path))
+    spec = RunSpec(task=task, method=Method.LORA, base=base, device="cpu")
+    with pytest.raises(BadInput, match="does not fit, by"):
+        require_room(spec, base, tmp_path, 128)
+
+
+def test_a_plan_tells_of_a_base_that_cannot_be_used(task: Task, tmp_path: Path) -> None:
+    found = planned(task, tmp_path / "nowhere")
+    assert "does not exist" in " ".join(found.problems)
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "config.json").write_text("{}")
+    assert "tokenizer.json" in " ".join(planned(task, tmp_path / "half").problems)
+
+
+def test_inspect_answers_bad_input_with_one_json_object(task: Task) -> None:
+    data = task.data.model_copy(update={"text": "message"})
+    done = ask_trainer("inspect", task.model_copy(update={"data": data}).model_dump_json(), "-")
     assert done.returncode == EXIT_BAD_INPUT
     error = json.loads(done.stdout)["error"]
-    assert error["kind"] == kind
-    assert said in error["message"]
+    assert error["kind"] == "BadData"
+    assert "'message'" in error["message"]
     assert "Traceback" not in done.stderr
 
 

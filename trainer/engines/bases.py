@@ -51,8 +51,13 @@ def identify(base: BaseRef, folder: Path) -> BaseIdentity:
         revision=base.revision or "local",
         weights_sha256=weights_hash(folder),
         architecture=str(architecture),
-        parameters=sum(_parameters(path) for path in weight_files(folder)),
+        parameters=parameters_of(folder),
     )
+
+
+def parameters_of(folder: Path) -> int:
+    """How many weights a base has, counted from its files; 0 where it has none."""
+    return sum(_parameters(path) for path in weight_files(folder))
 
 
 def weights_hash(folder: Path) -> str:
