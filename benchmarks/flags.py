@@ -278,7 +278,7 @@ ADVICE = {
     "bias_amplification_base": "The lean came with the tuning: balance its training rows.",
     "stereotypes": "Informational: read the pairs; never decide by it alone.",
     "calibration": "Divide the logits by the temperature that is named, or do not show them.",
-    "forgetting_text": "Fewer epochs, a lower rank, or general text mixed into train.",
+    "forgetting_text": "Fewer epochs, a lower rank, or general text learnt along (`tasks=`).",
     "forgetting_tasks": "As above; if inconclusive, a larger suite.",
     "lexical_support": "Read the answers it names beside their sources.",
     "seed_variance": "Report the mean over seeds; train longer or slower.",

@@ -45,12 +45,22 @@ class DataSettings(Record):
 class HostSettings(Record):
     """`[hosts]`: how many runs at a time, on which GPUs, how long a cancelled one may save.
 
-    With `gpus`, each run leases one, so that there are as many places as GPUs.
+    With `gpus`, each run leases `gpus_per_run` of them, and there are as many places as that gives.
     """
 
     slots: int = Field(default=1, ge=1, le=64)
     gpus: tuple[int, ...] = ()
+    gpus_per_run: int = Field(default=1, ge=1, le=64)
     grace_s: float = Field(default=30, gt=0, le=3600)
+
+    @model_validator(mode="after")
+    def _whole_teams(self) -> Self:
+        if self.gpus and len(self.gpus) % self.gpus_per_run:
+            raise ValueError(
+                f"`gpus` names {len(self.gpus)}, which `gpus_per_run` = {self.gpus_per_run} does "
+                "not divide"
+            )
+        return self
 
 
 class SlackSettings(Record):

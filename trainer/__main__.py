@@ -56,6 +56,8 @@ def main(words: Sequence[str] | None = None) -> int:
     limit_threads(threads)
     if asked.verb == "run":
         return _run(RunFolder(Path(asked.run_dir)), asked.attempt, threads)
+    if asked.verb == "help-train":
+        return _help_train(RunFolder(Path(asked.run_dir)), asked.attempt, threads)
     with _only_json_on_stdout() as out:
         try:
             found = ANSWERS[asked.verb](asked)
@@ -78,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     run = verbs.add_parser("run", help="make the evidence of a run from its folder")
     run.add_argument("run_dir")
     run.add_argument("attempt", type=int)
+    helper = verbs.add_parser("help-train", help="one more process of a run's training")
+    helper.add_argument("run_dir")
+    helper.add_argument("attempt", type=int)
     inspect = verbs.add_parser("inspect", help="read, check and hash a task's data; prints JSON")
     inspect.add_argument("task", help="a Task record as JSON; - reads standard input")
     verbs.add_parser("plan", help="what is known of a run before it starts, of a RunSpec (stdin)")
@@ -124,7 +129,7 @@ def _run(folder: RunFolder, attempt: int, threads: int) -> int:
         try:
             from trainer.job import Job, run_job
 
-            run_job(Job(folder, attempt, threads, progress, stop))
+            run_job(Job(folder, attempt, threads, progress, stop, Settings().processes))
         except Cancelled:
             log.info("%s cancelled", folder.run_id)
             progress.failed("cancelled")
@@ -135,6 +140,22 @@ def _run(folder: RunFolder, attempt: int, threads: int) -> int:
             log.exception("%s failed", folder.run_id)
             code, message = _in_words(error, folder.run_id)
             return _left_behind(folder, attempt, progress, error, message, code)
+    return EXIT_DONE
+
+
+def _help_train(folder: RunFolder, attempt: int, threads: int) -> int:
+    """Help the process that started this one; what goes wrong here is seen there."""
+    from trainer.crew import die_with
+    from trainer.engines.ranks import from_environment
+    from trainer.job import Job, help_train
+
+    die_with(os.getppid())
+    stop = StopRequest()
+    stop.install()
+    help_train(
+        Job(folder, attempt, threads, Progress(folder, attempt, mute=True), stop),
+        from_environment(),
+    )
     return EXIT_DONE
 
 
@@ -149,12 +170,15 @@ def _left_behind(
 
 def _in_words(error: Exception, run_id: str) -> tuple[int, str]:
     """An exit code and a message for what is not the person's to mend."""
+    from trainer.crew import HelperDied
     from trainer.reloading import ReloadFailed
 
     # torch.OutOfMemoryError is a RuntimeError; its name is enough, torch need not be imported.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         advice = "Use a smaller batch_size, max_tokens or base."
         return EXIT_OUT_OF_MEMORY, f"Out of memory while training. {advice}"
+    if isinstance(error, HelperDied):
+        return EXIT_FAILED, str(error)
     if isinstance(error, ReloadFailed):
         return EXIT_FAILED, f"{error} The run does not count."
     return EXIT_FAILED, (

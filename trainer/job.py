@@ -26,6 +26,7 @@ from storage.records import (
 from storage.run_folder import RunFolder
 from trainer.checks import reload as reload_check
 from trainer.cleanliness import clean_metrics, leakage_checks, look
+from trainer.crew import crew
 from trainer.data.dataset import Dataset, load_dataset, with_quality
 from trainer.data.mixing import kept_apart
 from trainer.data.schema import Example
@@ -33,6 +34,7 @@ from trainer.data.subset import subset_of
 from trainer.data.tokens import count_tokens, token_limit, with_token_counts
 from trainer.engines.bases import identify, locate
 from trainer.engines.footprint import require_room
+from trainer.engines.ranks import Ranks
 from trainer.environment import describe, peak_memory_mb
 from trainer.evidence import Evidence, Scored, write_evidence
 from trainer.kinds.answers import Answers
@@ -62,6 +64,7 @@ class Job:
     threads: int
     progress: Progress
     stop: StopRequest
+    processes: int = 1
 
     def next(self, stage: str, message: str = "") -> None:
         self.stop.raise_if_requested()
@@ -146,6 +149,15 @@ def run_job(job: Job) -> None:
     log.info("%s finished: %s", job.folder.run_id, _closing_words(spec, metrics))
 
 
+def help_train(job: Job, ranks: Ranks) -> None:
+    """Do one process's part of a run's training; the first process does the rest."""
+    spec = job.folder.spec()
+    dataset, along = _data(spec)
+    dataset, base = _prepared_base(spec, dataset)
+    request = _request(job, spec, dataset, base)
+    fit(replace(request, along=_along(request, along), ranks=ranks))
+
+
 def _data(spec: RunSpec) -> tuple[Dataset, tuple[Dataset, ...]]:
     """The rows of the run's task, and of those that are learnt along."""
     own = subset_of(_verified_data(spec.task, spec.dataset_digest), spec.subset)
@@ -193,16 +205,10 @@ def _fit(
     base: BaseFiles | None,
     along: Sequence[Dataset] = (),
 ) -> Fitted:
-    request = FitRequest(
-        spec=spec,
-        dataset=dataset,
-        checkpoints=job.folder.checkpoints,
-        progress=job.progress,
-        stop=job.stop,
-        threads=job.threads,
-        base=base,
-    )
-    fitted = fit(replace(request, along=_along(request, along)))
+    request = _request(job, spec, dataset, base)
+    request = replace(request, along=_along(request, along))
+    with crew(job.folder, job.attempt, spec, job.processes) as ranks:
+        fitted = fit(replace(request, ranks=ranks))
     log.info(
         "%s fitted by %s (%s) in %.1f s",
         job.folder.run_id,
@@ -213,6 +219,18 @@ def _fit(
     for note in fitted.notes:
         job.progress.warning(note)
     return fitted
+
+
+def _request(job: Job, spec: RunSpec, dataset: Dataset, base: BaseFiles | None) -> FitRequest:
+    return FitRequest(
+        spec=spec,
+        dataset=dataset,
+        checkpoints=job.folder.checkpoints,
+        progress=job.progress,
+        stop=job.stop,
+        threads=job.threads,
+        base=base,
+    )
 
 
 def _along(request: FitRequest, datasets: Sequence[Dataset]) -> tuple[Along, ...]:

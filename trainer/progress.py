@@ -19,11 +19,12 @@ class Progress:
     """Appends numbered events to one attempt; `with` keeps a thread that speaks when work is mute.
 
     The thread is needed because a single stage (loading a base, predicting a split) may take longer
-    than the 2 s between two signs of life.
+    than the 2 s between two signs of life. One that is mute belongs to a process that only helps.
     """
 
     folder: RunFolder
     attempt: int
+    mute: bool = False
     _seq: int = 0
     _stage: str = ""
     _last: dict[str, Any] = field(default_factory=dict)
@@ -109,6 +110,8 @@ class Progress:
 
     def _tell(self, kind: Any, **content: Any) -> None:
         """Append one event. The caller holds the lock."""
+        if self.mute:
+            return
         self._seq += 1
         event = Event(seq=self._seq, at=now(), kind=kind, stage=self._stage, **content)
         self.folder.append_event(self.attempt, event)

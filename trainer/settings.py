@@ -7,11 +7,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Read from the environment: `TUNEBOARD_THREADS`."""
+    """Read from the environment: `TUNEBOARD_THREADS`, and `TUNEBOARD_PROCESSES` that train together
+    (a GPU each)."""
 
     model_config = SettingsConfigDict(env_prefix="TUNEBOARD_", frozen=True, extra="ignore")
 
     threads: int | None = Field(default=None, ge=1, le=1024)
+    processes: int = Field(default=1, ge=1, le=64)
 
     @property
     def threads_or_cores(self) -> int:

@@ -41,7 +41,8 @@ class LocalLauncher:
     Args:
         home: Where run folders and locks are; a local disk.
         slots: How many runs at a time where no GPUs are given.
-        gpus: The ids of the GPUs to lease, one per run; then as many runs at a time.
+        gpus: The ids of the GPUs to lease; then as many runs at a time as they make teams.
+        gpus_per_run: The size of a team: a run trains in as many processes.
         grace_s: How long a cancelled trainer may save before it is killed.
         environment: All that a trainer sees of ours.
         trainer: The program before the words `run RUN_DIR ATTEMPT`.
@@ -53,6 +54,7 @@ class LocalLauncher:
         *,
         slots: int,
         gpus: Sequence[int] = (),
+        gpus_per_run: int = 1,
         grace_s: float = 30.0,
         environment: Mapping[str, str],
         trainer: Sequence[str] = TRAINER,
@@ -62,7 +64,10 @@ class LocalLauncher:
         self._trainer = tuple(trainer)
         self._environment = dict(environment)
         self._leases: dict[Path, tuple[int, ...]] = (
-            {home.locks / f"gpu-{gpu}.lock": (gpu,) for gpu in gpus}
+            {
+                home.locks / f"gpu-{'-'.join(map(str, team))}.lock": team
+                for team in zip(*[iter(gpus)] * gpus_per_run, strict=True)
+            }
             if gpus
             else {home.locks / f"slot-{number}.lock": () for number in range(slots)}
         )
@@ -143,6 +148,7 @@ class LocalLauncher:
         environment = {"TUNEBOARD_THREADS": str(threads)} | self._environment
         if gpus:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
+            environment["TUNEBOARD_PROCESSES"] = str(len(gpus))
         return environment
 
     def _reap(self) -> None:

@@ -114,6 +114,7 @@ def local_launcher(home: Home, settings: Settings) -> LocalLauncher:
         home,
         slots=hosts.slots,
         gpus=hosts.gpus,
+        gpus_per_run=hosts.gpus_per_run,
         grace_s=hosts.grace_s,
         environment=child_environment(),
     )

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from storage.errors import BadInput
+from storage.errors import BadInput, InternalError
 from trainer.engines.batches import epoch_batches
 from trainer.engines.checkpoints import Checkpoints, Saved
 from trainer.engines.memory import OutOfMemory, is_out_of_memory
 from trainer.engines.objectives import Objective
 from trainer.engines.protocol import Device
+from trainer.engines.ranks import ALONE, Ranks
 from trainer.engines.recipe import Recipe
 from trainer.evaluate.arrays import BoolArray, FloatArray, IntArray
 from trainer.methods.fitting import CurvePoint
@@ -41,6 +42,7 @@ class Plan:
     checkpoints: Checkpoints
     progress: Progress
     stop: StopRequest
+    ranks: Ranks = ALONE
 
     @property
     def steps_per_epoch(self) -> int:
@@ -105,14 +107,16 @@ def train(plan: Plan) -> Trained:
         lr=plan.recipe.learning_rate,
         weight_decay=plan.recipe.weight_decay,
     )
-    torch.manual_seed(plan.seed)
+    torch.manual_seed(plan.seed + plan.ranks.rank)
     state = _restored(plan, optimiser)
     resumed_from = state.step or None
     stopped_early = False
     mark = time.monotonic()
     batches: tuple[int, list[IntArray]] = (-1, [])
     while True:
-        late = _is_late(plan, state.seconds + time.monotonic() - mark)
+        late, asked = plan.ranks.share(
+            (_is_late(plan, state.seconds + time.monotonic() - mark), plan.stop.requested)
+        )
         if _evaluation_due(plan, state, at_once=late):
             _evaluate(plan, optimiser, state)
             state.seconds, mark = state.seconds + time.monotonic() - mark, time.monotonic()
@@ -123,7 +127,7 @@ def train(plan: Plan) -> Trained:
         if late and state.step:
             state.notes.append(_out_of_time(plan, state))
             break
-        if plan.stop.requested:
+        if asked:
             state.seconds += time.monotonic() - mark
             _save(plan, optimiser, state)
             raise Cancelled("asked to stop while training")
@@ -152,13 +156,17 @@ def _step(plan: Plan, optimiser: Any, state: State, places: IntArray) -> float:
     for group in optimiser.param_groups:
         group["lr"] = _rate(plan, state.step)
     while True:
+        value, full = 0.0, ""
         try:
             value = _accumulate(plan, places, state.pieces)
-            break
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            _halve(plan, optimiser, state, len(places), str(error))
+            full = str(error)
+        if not plan.ranks.any(bool(full)):
+            break
+        _halve(plan, optimiser, state, len(places), full or "in another of the run's processes")
+    value = plan.ranks.add(plan.trainable().values(), value)
     norm = _clip(plan)
     if not (math.isfinite(value) and math.isfinite(norm)):
         raise BadInput(_diverged(plan, state.step + 1, value, norm, places))
@@ -168,10 +176,13 @@ def _step(plan: Plan, optimiser: Any, state: State, places: IntArray) -> float:
 
 
 def _accumulate(plan: Plan, places: IntArray, pieces: int) -> float:
-    """Add up the gradient of the mean loss over a batch; that loss."""
+    """Add up this process's part of the gradient of the mean loss over a batch, and of that."""
     plan.model.train()
     weight, value = plan.objective.weight(places), 0.0
-    for part in np.array_split(places, min(pieces, len(places))):
+    own = plan.ranks.part(places)
+    for part in np.array_split(own, min(pieces, len(own)) or 1):
+        if not len(part):
+            continue
         loss = plan.objective.loss(plan.model, part) / weight
         loss.backward()
         value += float(loss.item())
@@ -261,11 +272,14 @@ def _evaluation_due(plan: Plan, state: State, *, at_once: bool) -> bool:
 def _evaluate(plan: Plan, optimiser: Any, state: State) -> None:
     """Losses of every validation example; the weights are kept if they are the best so far."""
     try:
-        found = plan.objective.evaluate(plan.model, plan.stop)
+        found = plan.objective.evaluate(plan.model, plan.stop) if plan.ranks.leads else None
     except Cancelled:
         # The step itself is done: a resumed run begins with this evaluation.
         _save(plan, optimiser, state)
         raise
+    found = plan.ranks.share(found)
+    if found is None:
+        raise InternalError("the first process gave no evaluation")
     losses = found.losses
     earlier = state.losses[state.best_place] if state.losses else None
     state.evaluated.append(state.step)
@@ -303,6 +317,8 @@ def _add_to_curve(plan: Plan, state: State, loss: float, value: float) -> None:
 def _save(plan: Plan, optimiser: Any, state: State) -> None:
     import torch
 
+    if not plan.ranks.leads:
+        return
     tensors: dict[str, Any] = {"rng": torch.get_rng_state()}
     if plan.device == "cuda":
         tensors["rng_cuda"] = torch.cuda.get_rng_state()

@@ -134,7 +134,7 @@ def _four_bits(device: Device) -> dict[str, Any]:
     from transformers import BitsAndBytesConfig
 
     return {
-        "device_map": {"": 0},
+        "device_map": {"": torch.cuda.current_device()},
         "quantization_config": BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",

@@ -10,6 +10,7 @@ from storage.records import BaseIdentity, BaseRef, RunSpec
 from trainer.data.dataset import Dataset
 from trainer.data.schema import Example
 from trainer.engines.objectives import Likelihoods
+from trainer.engines.ranks import ALONE, Ranks
 from trainer.evaluate.arrays import BoolArray, FloatArray, IntArray
 from trainer.evaluate.forgetting import Retention, TextLosses
 from trainer.evaluate.lexical import Answer
@@ -78,6 +79,7 @@ class FitRequest:
     threads: int
     base: BaseFiles | None = None
     along: tuple["Along", ...] = ()
+    ranks: Ranks = ALONE
 
     @property
     def base_files(self) -> BaseFiles:

@@ -1,7 +1,7 @@
 """What every method that trains in steps does around its objective: prepare, train, report."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +69,7 @@ class Workshop:
             checkpoints=Checkpoints(request.checkpoints, key),
             progress=request.progress,
             stop=request.stop,
+            ranks=request.ranks,
         )
         trained = train(plan)
         plan.model.zero_grad(set_to_none=True)
@@ -132,7 +133,13 @@ def open_workshop(request: FitRequest, *, head: bool) -> Workshop:
     config = base_config(base.folder)
     threads = use_threads(request.threads, base.identity.parameters)
     device = pick_device(spec.device)
-    choice = choose(spec.engine, config, device, head=head)
+    request.ranks.connect(device)
+    # Several processes train with the plain engine: Unsloth's is made for one GPU.
+    engine = spec.engine if request.ranks.size == 1 else "transformers"
+    choice = choose(engine, config, device, head=head)
+    if engine != spec.engine:
+        why = f"{request.ranks.size} processes train together, {device}"
+        choice = replace(choice, reason=why, fallback=spec.engine == "unsloth")
     request.progress.engine(f"{choice.engine.name}: {choice.reason}")
     choice.engine.start()
     adaptation = ADAPTATIONS[spec.method]
