@@ -50,8 +50,8 @@ def check(losses: TextLosses | None, policy: Policy) -> Check:
         ),
         advice=""
         if outcome is Outcome.PASS
-        else "Fewer epochs, a lower learning rate or rank, or such text as a task of kind text that is "
-        "learnt along (tasks=…).",
+        else "Fewer epochs, a lower learning rate or rank, or such text learnt along, as a task of "
+        "kind text (tasks=…).",
     )
 
 
