@@ -13,6 +13,7 @@ printed is one JSON object; everything else, tracebacks too, goes to the log (st
 """
 
 import argparse
+import errno
 import json
 import logging
 import os
@@ -40,6 +41,10 @@ from trainer.settings import Settings, limit_threads
 from trainer.stopping import Cancelled, StopRequest
 
 log = logging.getLogger("trainer")
+
+SPARE = ".spare"
+SPARE_BYTES = 16_384
+"""Room that an attempt keeps, so that on a full disk it can still say so."""
 
 # The parts that compute are imported inside the functions below: numpy and torch read the number of
 # threads when they are imported, and `inspect` must not wait for what it does not use.
@@ -125,6 +130,15 @@ def _run(folder: RunFolder, attempt: int, threads: int) -> int:
         log.error("there is no run folder %s", folder.path)
         return BadInput.exit_code
     folder.attempt(attempt).mkdir(exist_ok=True)
+    spare = folder.attempt(attempt) / SPARE
+    spare.write_bytes(bytes(SPARE_BYTES))
+    try:
+        return _run_attempt(folder, attempt, threads, stop)
+    finally:
+        spare.unlink(missing_ok=True)
+
+
+def _run_attempt(folder: RunFolder, attempt: int, threads: int, stop: StopRequest) -> int:
     with Progress(folder, attempt) as progress:
         try:
             from trainer.job import Job, run_job
@@ -163,8 +177,12 @@ def _left_behind(
     folder: RunFolder, attempt: int, progress: Progress, error: Exception, message: str, code: int
 ) -> int:
     log.error("%s: %s", folder.run_id, message)
-    folder.write_error(attempt, type(error).__name__, message)
-    progress.failed(message)
+    (folder.attempt(attempt) / SPARE).unlink(missing_ok=True)
+    try:
+        folder.write_error(attempt, type(error).__name__, message)
+        progress.failed(message)
+    except OSError:
+        log.exception("%s: what went wrong could not be written down", folder.run_id)
     return code
 
 
@@ -177,6 +195,11 @@ def _in_words(error: Exception, run_id: str) -> tuple[int, str]:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         advice = "Use a smaller batch_size, max_tokens or base."
         return EXIT_OUT_OF_MEMORY, f"Out of memory while training. {advice}"
+    if _is_full_disk(error):
+        return EXIT_FAILED, (
+            "The disk is full. Nothing that was finished is lost, the last whole checkpoint "
+            "neither: free some room and start the run again."
+        )
     if isinstance(error, HelperDied):
         return EXIT_FAILED, str(error)
     if isinstance(error, ReloadFailed):
@@ -185,6 +208,12 @@ def _in_words(error: Exception, run_id: str) -> tuple[int, str]:
         f"The trainer met an error of its own ({type(error).__name__}). "
         f"The log of {run_id} has the details."
     )
+
+
+def _is_full_disk(error: Exception) -> bool:
+    """Told by the system, or by safetensors, which only has the system's words."""
+    full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return full or "No space left on device" in str(error)
 
 
 # --- inspect and reload --------------------------------------------------------------------------

@@ -39,21 +39,28 @@ class Checkpoints:
 
     def save(self, saved: Saved) -> None:
         """Write one whole checkpoint, or none."""
-        from safetensors.torch import save_file
-
         target = self.folder / f"step-{saved.step:06d}"
         aside = self.folder / f".{target.name}.{os.getpid()}"
         shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        save_file(saved.tensors, aside / FILES[0])
-        write_whole(aside / FILES[1], json.dumps(saved.state))
-        hashes = {name: sha256_of(aside / name) for name in FILES}
-        manifest = {"step": saved.step, "key": self.key, "files": hashes}
-        write_whole(aside / "manifest.json", json.dumps(manifest))
+        try:
+            self._write(aside, saved)
+        except Exception:
+            shutil.rmtree(aside, ignore_errors=True)  # on a full disk, a half takes the last room
+            raise
         shutil.rmtree(target, ignore_errors=True)
         aside.rename(target)
         for old in self._newest_first()[KEPT:]:
             shutil.rmtree(old, ignore_errors=True)
+
+    def _write(self, folder: Path, saved: Saved) -> None:
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True)
+        save_file(saved.tensors, folder / FILES[0])
+        write_whole(folder / FILES[1], json.dumps(saved.state))
+        hashes = {name: sha256_of(folder / name) for name in FILES}
+        manifest = {"step": saved.step, "key": self.key, "files": hashes}
+        write_whole(folder / "manifest.json", json.dumps(manifest))
 
     def newest(self) -> Saved | None:
         """The newest whole checkpoint of this run; broken ones are passed over."""
