@@ -18,9 +18,13 @@ LOOK = """
 import inspect, json
 import unsloth
 from unsloth import FastLanguageModel
-names = {name: list(inspect.signature(getattr(FastLanguageModel, name)).parameters)
-         for name in ("from_pretrained", "get_peft_model")}
-print(json.dumps(names))
+from unsloth.models.llama import FastLlamaModel
+
+calls = {
+    "from_pretrained": FastLanguageModel.from_pretrained,
+    "get_peft_model": FastLlamaModel.get_peft_model,  # the other passes its words on to it
+}
+print(json.dumps({name: list(inspect.signature(call).parameters) for name, call in calls.items()}))
 """
 
 
