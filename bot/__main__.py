@@ -22,12 +22,12 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.actions import Actions
 from bot.hosts.work import Worker
+from bot.redaction import configure_logging
 from bot.settings import Secrets, home_from, load_settings
 from bot.slack.app import build_app, build_client
 from bot.slack.deadline import PunctualLedger
 from bot.slack.posts import Posts
 from bot.slack.publisher import Publisher
-from bot.slack.redaction import configure_logging
 from bot.slack.slow import SlowWorker
 from bot.slack.socket import Socket
 from storage.errors import BadInput, UserError

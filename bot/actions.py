@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from bot import answers, specs
+from bot import answers, asking, limits, specs
 from bot.access import ANYONE_KNOWN, LAUNCH, Caller, require, require_own
 from bot.commands import VERBS, Command, did_you_mean, parse
 from bot.hosts.inspection import inspect_task, prospect_of
 from bot.paths import path_of
+from bot.redaction import redact
 from bot.replies import Reply
 from bot.settings import Settings
-from storage import openings, outbox, published, reviews, tasks, waivers
+from storage import openings, outbox, published, reviews, tasks, waivers, watches
 from storage.errors import BadInput, EvidenceChanged, NotAllowed, UnknownName, WrongState
 from storage.home import Home
 from storage.judgements import Gate, Standing
@@ -43,6 +44,7 @@ class Actions:
         Raises:
             UserError: The message is for the person as it is.
         """
+        _refuse_secrets(line)
         command = parse(line)
         if _is_slow(command):
             return self._put_off(line, caller, key, reply_to)
@@ -54,6 +56,10 @@ class Actions:
 
     def perform(self, command: Command, caller: Caller, key: str) -> Reply:
         """Do what a command says."""
+        if looks := asking.VERBS.get(command.verb):
+            require(caller, ANYONE_KNOWN, f"ask for `{command.verb}`")
+            desk = asking.Desk(self.ledger, self.home, self.settings)
+            return looks(desk, command, caller)
         action: Callable[[Command, Caller, str], Reply] = getattr(self, f"_{command.verb}")
         return action(command, caller, key)
 
@@ -164,11 +170,14 @@ class Actions:
         return answers.task(added, added=True)
 
     def _run(self, command: Command, caller: Caller, key: str) -> Reply:
-        person = require(caller, LAUNCH, "launch a run")
+        person = self._may_launch(caller)
         own_paths = caller.origin == "terminal"
         asked = specs.specs_from(
             command, self.ledger, self.home, self.settings, own_paths=own_paths
         )
+        more = sum(1 + len(spec.mix) for spec in asked)
+        if self.ledger.run_by_key(key) is None:
+            limits.require_room(self.ledger, self.settings, person, more)
         keys = [key] if len(asked) == 1 else [f"{key}:{place}" for place in range(len(asked))]
         return answers.launched_all(
             [
@@ -176,6 +185,64 @@ class Actions:
                 for spec, own in zip(asked, keys, strict=True)
                 for reply in self._launch(spec, own, person, caller)
             ]
+        )
+
+    def _retry(self, command: Command, caller: Caller, key: str) -> Reply:
+        person = self._may_launch(caller)
+        run = self.ledger.run(_one_word(command, "RUN"))
+        if run.state not in {RunState.FAILED, RunState.CANCELLED}:
+            raise WrongState(
+                f"{run.id} is {run.state.value}; `retry` is for runs that failed or were ended. "
+                f"`rerun {run.id} seed=2` starts a changed one."
+            )
+        return self._again(run.spec, key, person, caller)
+
+    def _rerun(self, command: Command, caller: Caller, key: str) -> Reply:
+        person = self._may_launch(caller)
+        if len(command.words) != 1:
+            raise BadInput(f"Write {VERBS['rerun'].usage}.")
+        run = self.ledger.run(command.words[0])
+        own_paths = caller.origin == "terminal"
+        spec = specs.changed(run.spec, command, self.ledger, self.settings, own_paths=own_paths)
+        return self._again(spec, key, person, caller)
+
+    def _again(self, spec: RunSpec, key: str, person: Person, caller: Caller) -> Reply:
+        if spec.shared is not None:
+            raise WrongState("This run shares another's training: start that one again.")
+        if self.ledger.run_by_key(key) is None:
+            limits.require_room(self.ledger, self.settings, person, 1 + len(spec.mix))
+        return answers.launched_all(self._launch(spec, key, person, caller))
+
+    def _may_launch(self, caller: Caller) -> Person:
+        person = require(caller, LAUNCH, "launch a run")
+        limits.require_place(self.settings, caller)
+        return person
+
+    def _watch(self, command: Command, caller: Caller, key: str) -> Reply:
+        return self._tell_or_not(command, caller, told=True)
+
+    def _mute(self, command: Command, caller: Caller, key: str) -> Reply:
+        return self._tell_or_not(command, caller, told=False)
+
+    def _tell_or_not(self, command: Command, caller: Caller, *, told: bool) -> Reply:
+        person = require(caller, ANYONE_KNOWN, f"{command.verb} a run")
+        run = self.ledger.run(_one_word(command, "RUN"))
+        watches.set_watch(self.ledger, run.id, person.name, told=told)
+        when = "when it ends and when it is decided on" if told else "any more"
+        text = f"You are {'' if told else 'not '}told of `{run.id}` {when}."
+        return Reply(text, run_id=run.id, data={"run": run.id, "told": told})
+
+    def _withdraw(self, command: Command, caller: Caller, key: str) -> Reply:
+        person = require(caller, LAUNCH, "withdraw a review")
+        if not command.words:
+            raise BadInput(f"Write {VERBS['withdraw'].usage}.")
+        review = self._review(command.words[0])
+        done = reviews.withdraw(self.ledger, review.id, person, command.rest)
+        return Reply(
+            f"Review `{done.id}` of run `{done.run_id}` is *withdrawn*.",
+            run_id=done.run_id,
+            review_id=done.id,
+            data={"review": done.model_dump(mode="json")},
         )
 
     def _launch(self, spec: RunSpec, key: str, person: Person, caller: Caller) -> list[Reply]:
@@ -324,7 +391,18 @@ class Actions:
 
 
 def _is_slow(command: Command) -> bool:
-    return command.verb == "plan" or (command.verb == "task" and "add" in command.words[:1])
+    reads_data = command.verb == "plan" or (command.verb == "task" and "add" in command.words[:1])
+    return reads_data or command.verb in asking.SLOW
+
+
+def _refuse_secrets(line: str) -> None:
+    """Nothing that looks like a secret is stored, not even as a request that was refused."""
+    if redact(line) != line:
+        raise BadInput(
+            "There is something in this that looks like a token or key. It was not stored. Whoever "
+            "can read this channel may have seen it: revoke it and make a new one. Secrets belong "
+            "into the environment of the bot and its hosts."
+        )
 
 
 def _against(standing: Standing | None) -> list[str]:

@@ -16,7 +16,7 @@ from bot.commands import did_you_mean
 from bot.paths import path_of
 from bot.settings import BaseEntry, Settings
 from storage.errors import BadInput, UnknownName
-from storage.records import BaseRef
+from storage.records import BaseRef, now
 from storage.tasks import explain
 
 BUILT_IN = "minilm"
@@ -45,6 +45,7 @@ def resolve(settings: Settings, wanted: str, *, own_paths: bool) -> BaseRef:
     """
     known = catalogue(settings)
     if entry := known.get(wanted):
+        _require_not_retired(wanted, entry)
         return _from_entry(wanted, entry)
     if pinned := _HUB.fullmatch(wanted):
         return BaseRef(name=pinned[1], hub=pinned[1], revision=pinned[2])
@@ -62,6 +63,14 @@ def resolve(settings: Settings, wanted: str, *, own_paths: bool) -> BaseRef:
     raise UnknownName(
         f"There is no base {wanted!r}.{where}{hint} [bases] in tuneboard.toml adds one."
     )
+
+
+def _require_not_retired(name: str, entry: BaseEntry) -> None:
+    if entry.retires and entry.retires < now().date():
+        raise BadInput(
+            f"Base {name!r} was retired on {entry.retires}; no new run starts from it. `models` "
+            "lists the others."
+        )
 
 
 def _from_entry(name: str, entry: BaseEntry) -> BaseRef:

@@ -19,7 +19,7 @@ from rich.table import Table as RichTable
 from bot import terminal
 from bot.access import Caller
 from bot.actions import Actions
-from bot.commands import VERBS, Command, did_you_mean, parse_words
+from bot.commands import DRY_RUN, VERBS, Command, did_you_mean, parse_words
 from bot.replies import Reply
 from bot.settings import Settings, home_from, load_settings, os_user
 from storage.errors import BadInput, TuneboardError, UnknownName, UserError
@@ -70,7 +70,7 @@ def _in_words(error: Exception) -> str:
 
 
 def _answer(options: argparse.Namespace) -> Reply:
-    words: list[str] = options.words
+    words: list[str] = [*options.words, *([DRY_RUN] if options.dry_run else [])]
     if options.version:
         return Reply(terminal.version())
     local = terminal.VERBS.get(words[0]) if words else None
@@ -154,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--home", help="the home folder (else TUNEBOARD_HOME, else ./.tuneboard)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--dry-run", action="store_true", help="with `run`: say what it would do")
     parser.add_argument("--wait", action="store_true", help="with `run`: return when it has ended")
     parser.add_argument("--key", help="with `run`: the same key again is the same run")
     parser.add_argument("--exit", action="store_true", help="with `demo`: end when the story ends")

@@ -77,8 +77,36 @@ VERBS = {
         Verb("status", "status [RUN]", "show a run, or the queue", "status r1m7yr87y2xb0h"),
         Verb("runs", "runs [mine] [task=NAME]", "list runs", "runs mine", keys=("task",)),
         Verb("top", "top [TASK]", "show the board of a task", "top tickets", keys=("task",)),
+        Verb("metrics", "metrics RUN", "show every number of a run", "metrics r1m7yr87y2xb0h"),
+        Verb("why", "why RUN", "say what did not pass, and what to do", "why r1m7yr87y2xb0h"),
+        Verb(
+            "compare",
+            "compare RUN RUN",
+            "compare two runs",
+            "compare r1m7yr87y2xb0h r1m7yr8zzzzzzz",
+        ),
+        Verb("logs", "logs RUN", "show the end of a run's log", "logs r1m7yr87y2xb0h"),
         Verb("cancel", "cancel RUN", "end a run", "cancel r1m7yr87y2xb0h"),
+        Verb(
+            "retry", "retry RUN", "start a run that did not succeed again", "retry r1m7yr87y2xb0h"
+        ),
+        Verb(
+            "rerun",
+            "rerun RUN [key=value …]",
+            "start a run again, with changes",
+            "rerun r1m7yr87y2xb0h epochs=1 seed=2",
+            keys=tuple(key for key in RUN_KEYS if key not in {"task", "tasks", "from"}),
+        ),
+        Verb("watch", "watch RUN", "be told when a run ends", "watch r1m7yr87y2xb0h"),
+        Verb("mute", "mute RUN", "not be told of a run any more", "mute r1m7yr87y2xb0h"),
         Verb("submit", "submit RUN", "ask for a review of a run", "submit r1m7yr87y2xb0h"),
+        Verb(
+            "withdraw",
+            "withdraw RUN-OR-REVIEW [REASON]",
+            "take back what you submitted",
+            "withdraw v1m7yr87y2xb0h a better run is coming",
+            free_text=True,
+        ),
         Verb(
             "approve",
             "approve RUN-OR-REVIEW REASON",
@@ -100,8 +128,17 @@ VERBS = {
             "waive r1m7yr87y2xb0h bias_groups until=2030-01-31 groups are too small to tell",
             keys=("until",),
         ),
+        Verb("models", "models", "list the base models, and what fits here", "models"),
+        Verb("datasets", "datasets", "list the data of every task", "datasets"),
+        Verb("queue", "queue", "show what runs and what waits", "queue"),
+        Verb("budget", "budget", "show what you may still ask for", "budget"),
+        Verb("whoami", "whoami", "say who you are here", "whoami"),
     )
 }
+
+
+ALIASES = {"tasks": ("task", "list"), "launch": ("run",), "?": ("help",)}
+DRY_RUN = "--dry-run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +165,9 @@ def parse_words(words: Sequence[str]) -> Command:
     """The same for words that are apart already, as in a terminal."""
     if not words:
         return Command("help")
+    words = [*ALIASES.get(words[0].lower(), (words[0],)), *words[1:]]
+    if DRY_RUN in words:
+        words = ["plan" if word.lower() == "run" else word for word in words if word != DRY_RUN]
     verb = VERBS.get(words[0].lower())
     if verb is None:
         raise UnknownName(f"I do not know {_quoted(words[0])}.{did_you_mean(words[0], VERBS)}")

@@ -7,6 +7,7 @@ import os
 import pwd
 import re
 import tomllib
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -29,11 +30,16 @@ class PersonEntry(Record):
 
 
 class BaseEntry(Record):
-    """`[bases.NAME]`: a base model that people may name: a local folder or a pinned hub id."""
+    """`[bases.NAME]`: a base model that people may name: a local folder or a pinned hub id.
+
+    `licence` and the day it `retires` are told by `models`; a retired base starts no new run.
+    """
 
     path: str | None = None
     hub: str | None = None
     revision: str | None = None
+    licence: str = Field(default="", max_length=80)
+    retires: date | None = None
 
 
 class DataSettings(Record):
@@ -64,11 +70,22 @@ class HostSettings(Record):
 
 
 class SlackSettings(Record):
-    """`[slack]`: the team, the channel where runs are told of, and where the API is."""
+    """`[slack]`: the team, the channel where runs are told of, and where the API is.
+
+    `launch_channels` (ids) are where runs may be asked for; none given means everywhere.
+    """
 
     team: str | None = None
     channel: str | None = None
+    launch_channels: tuple[str, ...] = ()
     api_url: str = "https://slack.com/api/"
+
+
+class LimitSettings(Record):
+    """`[limits]`: how many runs one person may have; none given means any number."""
+
+    runs_at_once: int | None = Field(default=None, ge=1, le=10_000)
+    runs_a_day: int | None = Field(default=None, ge=1, le=100_000)
 
 
 class LeaderboardSettings(Record):
@@ -101,6 +118,7 @@ class Settings(Record):
     slack: SlackSettings = SlackSettings()
     leaderboard: LeaderboardSettings = LeaderboardSettings()
     prices: PriceSettings = PriceSettings()
+    limits: LimitSettings = LimitSettings()
 
     @model_validator(mode="after")
     def _one_person_an_identity(self) -> Self:

@@ -93,6 +93,37 @@ def spec_from(
         raise BadInput(f"This run cannot be made: {_in_our_words(error)}") from error
 
 
+def changed(
+    before: RunSpec, command: Command, ledger: Ledger, settings: Settings, *, own_paths: bool
+) -> RunSpec:
+    """A run's spec with other settings, on the newest version of its task.
+
+    Raises:
+        As `spec_from`.
+    """
+    options = command.options
+    method = _method(options["method"], command.verb) if "method" in options else before.method
+    registered = _task(before.task.name, ledger, command.verb)
+    training = before.training.model_dump(exclude_none=True) if method is before.method else {}
+    given: dict[str, Any] = {
+        **before.model_dump(exclude={"training", "task"}),
+        "task": registered.task,
+        "dataset_digest": registered.dataset.content_digest,
+        "method": method,
+        "training": {**training, **_training(options, method).model_dump(exclude_none=True)},
+    } | {key: options[key] for key in _SPEC_KEYS if key in options}
+    if "base" in options:
+        given["base"] = bases.resolve(settings, options["base"], own_paths=own_paths)
+    elif not method.needs_base:
+        given["base"] = None
+    if "subset" in options:
+        given["subset"] = _share(options["subset"])
+    try:
+        return RunSpec.model_validate(given)
+    except ValidationError as error:
+        raise BadInput(f"This run cannot be made: {_in_our_words(error)}") from error
+
+
 def sharing(run: Run, home: Home) -> tuple[RunSpec, ...]:
     """The specs of the runs that measure what a run of a mix learns, one a further task."""
     spec = run.spec

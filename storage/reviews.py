@@ -199,6 +199,25 @@ def decide(
         return Decided(decision, _settle(db, review, verdict, person.name, reason), new=True)
 
 
+def withdraw(ledger: Ledger, review_id: str, person: Person, reason: str) -> Review:
+    """Take a request for approval back.
+
+    Raises:
+        NotAllowed: It is somebody else's, and the person is no admin.
+        WrongState: The review is closed.
+    """
+    with ledger.write(durable=True) as db:
+        review = _get(db, review_id)
+        if person.name != review.requested_by and Role.ADMIN not in person.roles:
+            raise NotAllowed(
+                f"{review_id} was asked for by {review.requested_by}; only they or an admin may "
+                "withdraw it."
+            )
+        _require_open(review)
+        why = " ".join(reason.split()) or f"withdrawn by {person.name}"
+        return _move(db, review, ReviewState.WITHDRAWN, person.name, why)
+
+
 def gate_of(
     ledger: Ledger, home: Home, run: Run, policy: Policy, board_checks: Sequence[Check]
 ) -> Gate:

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from storage.errors import BadInput, UserError
 from storage.records import (
@@ -31,6 +31,7 @@ from storage.records import (
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_OUT_OF_MEMORY,
+    BaseRef,
     Policy,
     RunSpec,
     Task,
@@ -90,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     helper.add_argument("attempt", type=int)
     inspect = verbs.add_parser("inspect", help="read, check and hash a task's data; prints JSON")
     inspect.add_argument("task", help="a Task record as JSON; - reads standard input")
+    verbs.add_parser("bases", help="size, context and memory of bases, of BaseRefs (stdin)")
     verbs.add_parser("plan", help="what is known of a run before it starts, of a RunSpec (stdin)")
     reload = verbs.add_parser("reload", help="score texts (JSON on standard input) again")
     reload.add_argument("run_dir")
@@ -235,6 +237,16 @@ def _plan(asked: argparse.Namespace) -> dict[str, object]:
     return prospect_of(spec).model_dump(mode="json")
 
 
+def _bases(asked: argparse.Namespace) -> dict[str, object]:
+    from trainer.prospect import look_at
+
+    try:
+        refs = TypeAdapter(list[BaseRef]).validate_json(sys.stdin.read())
+    except ValidationError as error:
+        raise BadInput(f"Standard input is no list of BaseRefs as JSON: {error}") from error
+    return {"bases": [look_at(ref) for ref in refs]}
+
+
 def _task(name: str) -> Task:
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
@@ -302,6 +314,7 @@ ANSWERS = {
     "import": _import,
     "inspect": _inspect,
     "plan": _plan,
+    "bases": _bases,
     "reload": _reload,
     "forgetting": _forgetting,
     "support": _support,

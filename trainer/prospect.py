@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from storage.errors import BadInput
-from storage.records import BaseRef, MemoryNeed, Prospect, RunSpec
+from storage.records import BaseRef, DataSource, MemoryNeed, Method, Prospect, RunSpec, Task
 from trainer.data.dataset import Dataset, load_dataset, with_quality
-from trainer.data.tokens import count_tokens, token_limit, with_token_counts
+from trainer.data.tokens import count_tokens, positions_of, token_limit, with_token_counts
 from trainer.engines.bases import locate
 from trainer.engines.footprint import footprint
 
 T = TypeVar("T")
+
+ASKED = (Method.LORA, Method.FULL)
 
 
 def prospect_of(spec: RunSpec) -> Prospect:
@@ -53,3 +55,35 @@ def _counted(spec: RunSpec, dataset: Dataset, folder: Path) -> Dataset:
     counts = count_tokens(dataset, folder)
     limit = token_limit(spec.training.max_tokens, counts.train, folder)
     return with_quality(dataset, with_token_counts(dataset.version.quality, counts, limit))
+
+
+def look_at(base: BaseRef) -> dict[str, object]:
+    """What is known of a base without loading it: size, context, memory by method."""
+    found: dict[str, object] = {
+        "name": base.name,
+        "parameters": None,
+        "context": None,
+        "memory": {},
+        "problem": "",
+    }
+    if base.path is None:
+        return found | {"problem": "from a hub: looked at when a run starts"}
+    try:
+        folder = locate(base)
+        needs = {method: footprint(_any(base, method), folder, 128) for method in ASKED}
+        context = positions_of(folder)
+    except BadInput as error:
+        return found | {"problem": str(error)}
+    memory = {
+        method.value: need.model_dump(mode="json")
+        | {"needed_bytes": need.needed_bytes, "fits": need.short_bytes() <= 0}
+        for method, need in needs.items()
+    }
+    parameters = next(iter(needs.values())).parameters
+    return found | {"parameters": parameters, "context": context, "memory": memory}
+
+
+def _any(base: BaseRef, method: Method) -> RunSpec:
+    """A run of nothing in particular: memory asks for method and sizes alone."""
+    task = Task(name="any", data=DataSource(file="any"))
+    return RunSpec(task=task, method=method, base=base)

@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from bot.settings import child_environment
 from storage.errors import BadData, InternalError
-from storage.records import DatasetVersion, Prospect, Record, RunSpec, Task
+from storage.records import BaseRef, DatasetVersion, Prospect, Record, RunSpec, Task
 
 TIMEOUT_S = 900
 
@@ -33,6 +34,29 @@ def prospect_of(spec: RunSpec) -> Prospect:
         As `inspect_task`.
     """
     return _asked(["plan"], spec, spec.task.name, Prospect)
+
+
+def look_at_bases(refs: Sequence[BaseRef]) -> list[dict[str, Any]]:
+    """Size, context and memory of bases, or what is wrong with each.
+
+    Raises:
+        InternalError: The trainer could not be asked.
+    """
+    given = json.dumps([ref.model_dump(mode="json") for ref in refs])
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "trainer", "bases"],
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        env=child_environment(),
+        check=False,
+    )
+    try:
+        return list(json.loads(done.stdout)["bases"])
+    except (ValueError, KeyError, TypeError) as error:
+        last = done.stderr.strip().splitlines()[-1:] or ["no output"]
+        raise InternalError(f"the trainer could not look at the bases: {last[0]}") from error
 
 
 def _asked(words: list[str], given: Record, task: str, wanted: type[R]) -> R:

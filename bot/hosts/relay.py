@@ -8,9 +8,10 @@ this, also while another process dispatches. A run that can never be told of is 
 import logging
 from typing import Protocol
 
+from storage import reviews
 from storage.home import Home
 from storage.ledger import Ledger
-from storage.records import Attempt
+from storage.records import Attempt, Transition
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Relay:
             done = max((step.id for step in self._ledger.transitions_after(0)), default=0)
             self._ledger.move_cursor(CURSOR, done)
         steps = self._ledger.transitions_after(done)
-        changed = [s.subject.partition("/")[0] for s in steps if s.kind in {"run", "attempt"}]
+        changed = [self._run_of(step) for step in steps]
         changed += [
             attempt.run_id for attempt in self._ledger.active_attempts() if self._grew(attempt)
         ]
@@ -54,6 +55,12 @@ class Relay:
             return
         if steps:
             self._ledger.move_cursor(CURSOR, steps[-1].id)
+
+    def _run_of(self, step: Transition) -> str:
+        """The run that a step is about, its reviews' steps included."""
+        if step.kind == "review":
+            return reviews.get(self._ledger, step.subject).run_id
+        return step.subject.partition("/")[0]
 
     def _tell(self, run_id: str) -> bool:
         """One run that cannot be told of must not keep the others from being told."""

@@ -2,10 +2,12 @@
 
 from bot import answers
 from bot.actions import Actions
-from bot.slack import facts
+from bot.slack import blocks, facts, speech
 from bot.slack.cards import check_words
-from storage import outbox
-from storage.records import Outcome, Run, RunState, Transition
+from bot.slack.speech import Target
+from storage import outbox, reviews
+from storage.records import Outcome, ReviewState, Run, RunState, Transition
+from storage.watches import watchers
 
 
 class SlackRunListener:
@@ -45,6 +47,30 @@ class SlackRunListener:
                     payload={"text": words},
                     dedupe_key=f"milestone:{key}",
                 )
+        for key, words in self._news(run):
+            self._tell_watchers(run, key, words)
+
+    def _news(self, run: Run) -> list[tuple[str, str]]:
+        """What people who watch a run are told of: its end, and what was decided."""
+        found = []
+        if run.state.ended:
+            ends = [step for step in self._actions.ledger.transitions(run.id) if step.kind == "run"]
+            found.append((f"{run.id}:{ends[-1].id}", self._words(run, ends[-1])))
+        for review in reviews.reviews(self._actions.ledger, run.id):
+            if review.state not in {ReviewState.IN_REVIEW, ReviewState.WITHDRAWN}:
+                words = f"Review `{review.id}` is *{review.state.value}*."
+                found.append((f"{review.id}:{review.state.value}", words))
+        return found
+
+    def _tell_watchers(self, run: Run, key: str, words: str) -> None:
+        """In a direct message; who has no Slack id here reads the channel."""
+        people = self._actions.settings.people
+        message = blocks.note_message(f"`{run.id}`, {answers.describe(run.spec)}:\n{words}")
+        for name in watchers(self._actions.ledger, run):
+            user = people[name].slack if name in people else None
+            if user:
+                target = Target(user=user)
+                speech.say(self._actions.ledger, message, target, f"watch:{key}:{user}")
 
     def _words(self, run: Run, step: Transition) -> str:
         """What is said of a step; nothing of the request itself, which the card shows."""

@@ -1,15 +1,19 @@
 """What can be done: by whom, once, and with an answer that helps."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.access import Caller
 from bot.actions import Actions
+from bot.settings import LimitSettings
 from storage import outbox, reviews, tasks
 from storage.errors import BadInput, NotAllowed, UnknownName, UserError, WrongState
+from storage.ledger import Ledger
 from storage.records import AttemptState, ReviewState, Run, RunState
+from storage.watches import watchers
 
 Who = Callable[[str], Caller]
 
@@ -249,3 +253,117 @@ def test_a_run_goes_on_from_an_adapter_of_its_own_base(
     assert spec.base == actions.ledger.run(first).spec.base
     with pytest.raises(BadInput, match="goes on with a run's adapter"):
         actions.handle(f"run tickets tfidf from={first}", caller("U2"), "e4")
+
+
+@pytest.mark.parametrize("verb", ["metrics", "why", "logs", "compare", "retry", "rerun", "watch"])
+def test_verbs_about_a_run_ask_for_one(actions: Actions, caller: Who, verb: str) -> None:
+    wanted = actions.handle_slow if verb == "compare" else actions.handle
+    with pytest.raises(BadInput, match=verb):
+        wanted(verb, caller("U1"), "e1")
+
+
+def test_a_run_is_looked_at_from_all_sides(
+    actions: Actions, caller: Who, finish: Callable[[str], Run]
+) -> None:
+    run_id = str(actions.handle("run tickets tfidf", caller("U1"), "e1").run_id)
+    with pytest.raises(WrongState, match="has no numbers"):
+        actions.handle(f"metrics {run_id}", caller("U1"), "e2")
+    with pytest.raises(WrongState, match="has no log yet"):
+        actions.handle(f"logs {run_id}", caller("U1"), "e3")
+    finish(run_id)
+    place = actions.home.run(run_id).log_file(1)
+    place.write_text("one\nwith hf_abcdefghijkl in it\n")
+    said = actions.handle(f"logs {run_id}", caller("U3"), "e4")
+    assert said.data["lines"] == ["one", "with [secret] in it"]
+
+
+def test_a_run_is_started_again_as_it_was_or_changed(actions: Actions, caller: Who) -> None:
+    first = str(actions.handle("run tickets lora base=minilm epochs=2", caller("U1"), "e1").run_id)
+    with pytest.raises(WrongState, match="is queued; `retry`"):
+        actions.handle(f"retry {first}", caller("U1"), "e2")
+    actions.handle(f"cancel {first}", caller("U1"), "e3")
+    again = str(actions.handle(f"retry {first}", caller("U2"), "e4").run_id)
+    assert again != first
+    assert actions.ledger.run(again).spec == actions.ledger.run(first).spec
+    line = f"rerun {first} epochs=1 seed=7 rank=4"
+    for _ in range(2):
+        changed = str(actions.handle(line, caller("U2"), "e5").run_id)
+    spec = actions.ledger.run(changed).spec
+    assert (spec.training.epochs, spec.training.rank, spec.seed) == (1, 4, 7)
+    assert len(actions.ledger.runs()) == 3
+    tfidf = str(actions.handle(f"rerun {first} method=tfidf", caller("U2"), "e6").run_id)
+    assert actions.ledger.run(tfidf).spec.base is None
+    with pytest.raises(BadInput, match="`epochs` is '0'"):
+        actions.handle(f"rerun {first} epochs=0", caller("U2"), "e7")
+
+
+def test_a_review_is_taken_back_by_its_own_people(
+    actions: Actions, caller: Who, finish: Callable[[str], Run]
+) -> None:
+    run_id = str(actions.handle("run tickets tfidf", caller("U1"), "e1").run_id)
+    finish(run_id)
+    review_id = str(actions.handle(f"submit {run_id}", caller("U1"), "e2").review_id)
+    with pytest.raises(NotAllowed, match="asked for by ana"):
+        actions.handle(f"withdraw {review_id}", caller("U2"), "e3")
+    actions.handle(f"withdraw {run_id} a better one is coming", caller("U1"), "e4")
+    assert reviews.get(actions.ledger, review_id).state is ReviewState.WITHDRAWN
+    with pytest.raises(WrongState):
+        actions.handle(f"approve {review_id} too late", caller("U3"), "e5")
+
+
+def test_a_person_has_so_many_runs(ledger: Ledger, actions: Actions, caller: Who) -> None:
+    limits = LimitSettings(runs_at_once=2, runs_a_day=3)
+    settings = actions.settings.model_copy(update={"limits": limits})
+    limited = Actions(ledger, actions.home, settings)
+    ids = [str(limited.handle("run tickets tfidf", caller("U2"), f"e{n}").run_id) for n in range(2)]
+    assert limited.handle("run tickets tfidf", caller("U2"), "e1").run_id == ids[1]
+    with pytest.raises(NotAllowed, match="over the 2 that one person"):
+        limited.handle("run tickets tfidf", caller("U2"), "e2")
+    limited.handle(f"cancel {ids[0]}", caller("U2"), "e3")
+    with pytest.raises(NotAllowed, match="over the 2"):
+        limited.handle("run tickets tfidf subset=10%,20%", caller("U2"), "e4")
+    limited.handle("run tickets tfidf", caller("U2"), "e5")
+    limited.handle(f"cancel {ids[1]}", caller("U2"), "e6")
+    with pytest.raises(NotAllowed, match="3 are allowed"):
+        limited.handle("run tickets tfidf", caller("U2"), "e7")
+    assert "3" in str(limited.handle("budget", caller("U2"), "e8").table)
+    limited.handle("run tickets tfidf", caller("U1"), "e9")
+
+
+def test_runs_are_asked_for_in_some_channels_only(actions: Actions, caller: Who) -> None:
+    slack = actions.settings.slack.model_copy(update={"launch_channels": ("C7",)})
+    settings = actions.settings.model_copy(update={"slack": slack})
+    limited = Actions(actions.ledger, actions.home, settings)
+    with pytest.raises(NotAllowed, match="certain channels only"):
+        limited.handle("run tickets tfidf", caller("U2"), "e1")
+    for channel in ("C7", "D1"):
+        inside = replace(caller("U2"), channel=channel)
+        assert limited.handle("run tickets tfidf", inside, f"e{channel}").run_id
+
+
+@pytest.mark.parametrize(
+    "secret", ["hf_abcdefghijklmnop", "xoxb-1234-abcd", "sk-abcdefghijklmnopqrst"]
+)
+def test_what_looks_like_a_secret_is_not_stored(actions: Actions, caller: Who, secret: str) -> None:
+    for line in (f"run tickets tfidf label={secret}", f"plan tickets tfidf {secret}"):
+        with pytest.raises(BadInput, match="revoke it"):
+            actions.handle(line, caller("U1"), "e1")
+    assert secret not in "".join(str(row) for row in outbox.pending(actions.ledger))
+
+
+def test_who_one_is_and_what_there_is(actions: Actions, caller: Who) -> None:
+    assert "*leo* (U2), with: launcher" in actions.handle("whoami", caller("U2"), "e1").text
+    assert "tickets v1" in str(actions.handle("datasets", caller("U2"), "e2").table)
+    assert "Nothing is running" in actions.handle("queue", caller("U2"), "e3").text
+    assert "1 task." in actions.handle("tasks", caller("U2"), "e4").text
+    found = actions.handle_slow("models", caller("U2"), "e5")
+    assert "minilm" in str(found.table)
+
+
+def test_people_are_told_of_runs_they_watch(actions: Actions, caller: Who) -> None:
+    run_id = str(actions.handle("run tickets tfidf", caller("U1"), "e1").run_id)
+    run = actions.ledger.run(run_id)
+    assert watchers(actions.ledger, run) == ("ana",)
+    actions.handle(f"watch {run_id}", caller("U3"), "e2")
+    actions.handle(f"mute {run_id}", caller("U1"), "e3")
+    assert watchers(actions.ledger, run) == ("reva",)

@@ -39,7 +39,7 @@ def test_a_line_becomes_a_command(line: str, expected: Command) -> None:
     ("line", "said"),
     [
         ("rn task=t", "Did you mean `run`?"),
-        ("run taks=t", "Did you mean `task`?"),
+        ("run metod=t", "Did you mean `method`?"),
         ("run task=a task=b", "stands twice"),
         ("run task=", "has no value"),
         ('run task="a', "quote is not closed"),

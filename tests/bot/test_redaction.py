@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from bot.slack.redaction import RedactingFormatter, redact
+from bot.redaction import RedactingFormatter, redact
 
 SECRETS = [
     "xoxb-123-456-abcDEF",
