@@ -317,6 +317,10 @@ class Actions:
         gate = self.gate_or_none(run)
         return answers.run(run, self.home.run(run_id), self.ledger, standing, gate)
 
+    def run_of_review(self, review_id: str) -> Run:
+        """The run that a review is about."""
+        return self.ledger.run(reviews.get(self.ledger, review_id).run_id)
+
     def gate_or_none(self, run: Run) -> Gate | None:
         """None where there is no evidence to hold against the policy."""
         if run.state is not RunState.SUCCEEDED or openings.is_hidden(self.ledger, run):

@@ -21,7 +21,7 @@ LINK = "open_link"
 REASON_BLOCK, REASON_INPUT = "reason", "reason_text"
 
 SECTION_LIMIT, TEXT_LIMIT, FIELD_LIMIT, BUTTON_LIMIT = 3000, 3900, 2000, 75
-MOST_SECTIONS = 40
+MOST_SECTIONS, MOST_IN_VIEW, HEADER_LIMIT = 40, 100, 150
 
 
 def escape(text: str) -> str:
@@ -35,6 +35,12 @@ def cap(text: str, most: int) -> str:
     if len(text) <= most:
         return text
     return re.sub(r"&[a-z]*$", "", text[: most - 1]) + "…"
+
+
+def header(text: str) -> Block:
+    """A large line."""
+    shown = "".join(char for char in text if _visible(char))
+    return {"type": "header", "text": plain(cap(shown, HEADER_LIMIT))}
 
 
 def section(text: str) -> Block:

@@ -6,6 +6,7 @@ from bot import answers
 from bot.slack import blocks
 from bot.slack.blocks import Block
 from bot.slack.facts import ReviewFacts, RunFacts
+from bot.slack.views import RERUN
 from storage.records import (
     Check,
     Decision,
@@ -161,7 +162,9 @@ def _run_buttons(facts: RunFacts) -> list[Block]:
     run = facts.run
     page = blocks.link("Run's page", f"{facts.board_url}/run?run_id={run.id}", 1)
     board = blocks.link("Board", f"{facts.board_url}/?task={run.spec.task.name}", 2)
-    if run.state.ended or run.cancel_requested:
+    if run.state.ended:
+        return [page, board, blocks.button("Run again…", RERUN, run.id)]
+    if run.cancel_requested:
         return [page, board]
     question = "The run saves what it has and ends."
     return [blocks.button("Cancel", blocks.CANCEL_RUN, run.id, "danger", question), page, board]

@@ -97,6 +97,10 @@ class Posts:
         except _Unreachable:
             self.post(message, target.user, key, since=since)
 
+    def show_home(self, user: str, view: Block) -> None:
+        """Publish somebody's Home tab."""
+        self._ask("views.publish", json={"user_id": user, "view": view})
+
     # --- inside ---------------------------------------------------------------------------------
 
     def _respond(self, message: Block, target: Target) -> bool:

@@ -26,6 +26,7 @@ from bot.hosts import locks
 from bot.hosts.relay import Relay
 from bot.slack import blocks, cards, facts
 from bot.slack.board_watch import BoardWatch
+from bot.slack.home import home_of
 from bot.slack.posts import Gone, NeverSaid, Posts, TryLater
 from bot.slack.run_listener import SlackRunListener
 from bot.slack.speech import Target
@@ -83,7 +84,7 @@ class Publisher:
             self._carefully(part)
 
     def _say_words_due(self) -> None:
-        for row in outbox.pending(self._ledger, limit=200, kinds=("say",)):
+        for row in outbox.pending(self._ledger, limit=200, kinds=("say", "home")):
             self._say_in(_lane_of_words(row), row)
 
     def _say_in_channel(self) -> None:
@@ -142,11 +143,16 @@ class Publisher:
         self._posts.tell(row.payload["message"], target, row.dedupe_key, _since(row))
         return None
 
+    def _say_home(self, row: Outgoing) -> MessageRef | None:
+        self._posts.show_home(row.subject, home_of(self._actions, row.subject))
+        return None
+
     _sayers = {  # noqa: RUF012  a table, never changed
         "run_card": _say_run_card,
         "review_card": _say_review_card,
         "milestone": _say_milestone,
         "say": _say_words,
+        "home": _say_home,
     }
 
     def _show(self, row: Outgoing, message: blocks.Block) -> MessageRef | None:
@@ -222,6 +228,8 @@ class Publisher:
 
 
 def _lane_of_words(row: Outgoing) -> str:
+    if row.kind == "home":
+        return ""
     try:
         target = Target.model_validate(row.payload["target"])
     except (KeyError, ValidationError):

@@ -49,6 +49,9 @@ class SlackRunListener:
                 )
         for key, words in self._news(run):
             self._tell_watchers(run, key, words)
+        entry = self._actions.settings.people.get(run.requested_by)
+        if told and entry and entry.slack:
+            speech.draw_home(ledger, entry.slack)
 
     def _news(self, run: Run) -> list[tuple[str, str]]:
         """What people who watch a run are told of: its end, and what was decided."""

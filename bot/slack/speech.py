@@ -35,3 +35,10 @@ def say(ledger: Ledger, message: Block, target: Target, key: str) -> None:
             payload=payload,
             dedupe_key=f"say:{key}",
         )
+
+
+def draw_home(ledger: Ledger, user: str) -> None:
+    """Have somebody's Home tab drawn anew."""
+    with ledger.write() as db:
+        key = f"home:{user}"
+        outbox.enqueue(db, "home", channel="", subject=user, payload={}, coalesce_key=key)

@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from bot.workspace.seed import Seed
 from bot.workspace.state import Call, Delivery, Message
+from bot.workspace.views import View
 
 T = TypeVar("T")
 
@@ -181,6 +182,40 @@ class User:
         }
         return Delivery(**self.workspace.ask("POST", "click", body))
 
+    def modal(self, timeout_s: float = 5) -> View:
+        """The modal that is open, once there is one."""
+
+        def look() -> View | None:
+            found = self.workspace.ask("GET", f"screen?user={self.id}")["modal"]
+            return View(**found) if found else None
+
+        return self.workspace.wait_for(look, "a modal", timeout_s)
+
+    def has_modal(self) -> bool:
+        return self.workspace.ask("GET", f"screen?user={self.id}")["modal"] is not None
+
+    def submit(self, view: View, **values: str) -> Mapping[str, Any]:
+        """Send a modal with values by action id; what came of it, errors at fields included."""
+        body = {"user": self.id, "view_id": view.id, "given": values}
+        self.workspace.ask("POST", "submit", body)
+        found = self.workspace.ask("GET", f"screen?user={self.id}")["modal"]
+        return found["errors"] if found and found["id"] == view.id else {}
+
+    def home(self) -> View:
+        """Open the Home tab."""
+        self.workspace.ask("POST", "home", {"user": self.id})
+
+        def look() -> View | None:
+            found = self.workspace.ask("GET", f"screen?user={self.id}")["home"]
+            return View(**found) if found else None
+
+        return self.workspace.wait_for(look, "the Home tab", 5)
+
+    def click_home(self, action_id: str) -> Delivery:
+        """Click a button of the Home tab."""
+        body = {"user": self.id, "action_id": action_id}
+        return Delivery(**self.workspace.ask("POST", "click_home", body))
+
     def mention(self, line: str, channel: str = "", thread_ts: str = "") -> Delivery:
         """Write a message that mentions the bot."""
         text = f"<@{self.workspace.seed.bot_user_id}> {line}"
@@ -215,6 +250,11 @@ class User:
 def shown(message: Message) -> str:
     """Everything that stands in a message, as one text."""
     return message.text + "\n" + "\n".join(_texts(message.blocks))
+
+
+def shown_view(view: View) -> str:
+    """Everything that stands in a view, as one text."""
+    return "\n".join(_texts(view.content["blocks"]))
 
 
 def _texts(value: Any) -> list[str]:

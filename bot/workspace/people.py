@@ -20,6 +20,7 @@ from bot.workspace.state import (
     Workspace,
 )
 from bot.workspace.strict import check_blocks, check_message, elements
+from bot.workspace.views import View, Views, missing, values_of
 
 
 @dataclass
@@ -40,6 +41,7 @@ class People:
     workspace: Workspace
     sockets: Sockets
     address: str
+    views: Views = field(default_factory=Views)
     response_urls: dict[str, ResponseUrl] = field(default_factory=dict)
 
     async def command(self, user: str, channel: str, line: str, trigger_id: str = "") -> Delivery:
@@ -62,7 +64,7 @@ class People:
                 "api_app_id": seed.app_id,
                 "is_enterprise_install": "false",
                 "response_url": self._response_url(place.id, user),
-                "trigger_id": trigger_id or _trigger_id(),
+                "trigger_id": self.views.trigger(user, trigger_id),
             },
         )
         self._show_answer(delivery, place.id, user, name)
@@ -113,6 +115,53 @@ class People:
         else:
             return None
         return await self.sockets.deliver_event(self._event(event))
+
+    async def submit(self, user: str, view_id: str, given: Mapping[str, str]) -> Delivery | View:
+        """Send a modal: the delivery, or the view where a required field is empty."""
+        view = self.views.modal(user, view_id)
+        values = values_of(view, given)
+        if empty := missing(view, values):
+            view.errors = empty
+            return view
+        view.errors = {}
+        payload = self._from(user) | {
+            "type": "view_submission",
+            "view": view.public() | {"state": {"values": values}},
+            "trigger_id": self.views.trigger(user),
+            "response_urls": [],
+        }
+        delivery = await self.sockets.deliver("interactive", payload)
+        if delivery.problem:
+            view.errors = {"": f"We had some trouble connecting ({delivery.problem})."}
+            return delivery
+        try:
+            self.views.answer(view, delivery.answer)
+        except ApiError as error:
+            delivery.problem = f"{error.error}: {error.detail}"
+        return delivery
+
+    async def open_home(self, user: str, tab: str = "home") -> Delivery:
+        """Look at the app's Home tab."""
+        place = self.workspace.direct(user)
+        event = {"type": "app_home_opened", "user": user, "channel": place.id, "tab": tab}
+        return await self.sockets.deliver_event(self._event(event | {"event_ts": str(time.time())}))
+
+    async def click_home(self, user: str, action_id: str) -> Delivery:
+        """Click a button of the Home tab."""
+        home = self.views.homes.get(user)
+        if home is None:
+            raise ApiError("view_not_found")
+        block, button = _find_button(home.content["blocks"], action_id)
+        action: Json = {key: button[key] for key in ("action_id", "text", "value") if key in button}
+        action |= {"block_id": block.get("block_id", ""), "type": "button"}
+        payload = self._from(user) | {
+            "type": "block_actions",
+            "container": {"type": "view", "view_id": home.id},
+            "view": home.public(),
+            "actions": [action],
+            "trigger_id": self.views.trigger(user),
+        }
+        return await self.sockets.deliver("interactive", payload)
 
     def own_message_event(self, message: Message) -> Json:
         """The event by which an app hears of its own direct message."""
@@ -186,10 +235,25 @@ class People:
         inputs: Mapping[str, str],
         blocks: list[Json],
     ) -> Json:
-        seed = self.workspace.seed
-        person = self.workspace.users[user]
-        return {
+        return self._from(user) | {
             "type": "block_actions",
+            "channel": {"id": place.id, "name": place.name},
+            "container": {
+                "type": "message",
+                "message_ts": message.ts,
+                "channel_id": place.id,
+                "is_ephemeral": bool(message.visible_to),
+            },
+            "message": message.public() | {"blocks": blocks},
+            "state": {"values": _values(blocks, inputs)},
+            "trigger_id": self.views.trigger(user),
+            "response_url": self._response_url(place.id, user, message),
+        }
+
+    def _from(self, user: str) -> Json:
+        """Who does something, as every interaction says it."""
+        seed, person = self.workspace.seed, self.workspace.users[user]
+        return {
             "token": "local",
             "api_app_id": seed.app_id,
             "team": {"id": seed.team_id, "domain": seed.team_domain},
@@ -201,17 +265,6 @@ class People:
                 "name": person.name,
                 "team_id": seed.team_id,
             },
-            "channel": {"id": place.id, "name": place.name},
-            "container": {
-                "type": "message",
-                "message_ts": message.ts,
-                "channel_id": place.id,
-                "is_ephemeral": bool(message.visible_to),
-            },
-            "message": message.public() | {"blocks": blocks},
-            "state": {"values": _values(blocks, inputs)},
-            "trigger_id": _trigger_id(),
-            "response_url": self._response_url(place.id, user, message),
         }
 
     def _event(self, event: Json) -> Json:
@@ -253,7 +306,3 @@ def _find_button(blocks: list[Json], action_id: str) -> tuple[Json, Json]:
             if element.get("action_id") == action_id:
                 return block, element
     raise ApiError("no_such_button", action_id)
-
-
-def _trigger_id() -> str:
-    return f"{time.time_ns()}.{secrets.token_hex(8)}"

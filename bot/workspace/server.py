@@ -16,6 +16,12 @@ from bot.workspace.sockets import Sockets
 from bot.workspace.state import ApiError, Call, Fault, Json, Message, Workspace
 from bot.workspace.web_api import RateLimited, WebApi
 
+DRIVEN = (
+    *("command", "click", "say", "submit", "close", "home", "click_home"),
+    *("again", "fault", "disconnect"),
+)
+"""What people do, and what may go wrong, as routes of the driver."""
+
 
 class Server:
     """One workspace behind one address."""
@@ -25,7 +31,8 @@ class Server:
         self.sockets = Sockets(seed.limits, seed.app_id)
         self.people = People(self.workspace, self.sockets, address)
         self._address = address
-        self._api = WebApi(self.workspace, self._socket_address, self._tell_of_own_message)
+        views = self.people.views
+        self._api = WebApi(self.workspace, self._socket_address, self._tell_of_own_message, views)
         self._background: set[asyncio.Task[Any]] = set()
 
     def application(self) -> web.Application:
@@ -36,7 +43,8 @@ class Server:
         app.router.add_post("/response/{key}", self._response)
         app.router.add_get("/driver/state", self._guarded(self._state))
         app.router.add_get("/driver/view", self._guarded(self._view))
-        for name in ("command", "click", "say", "again", "fault", "disconnect"):
+        app.router.add_get("/driver/screen", self._guarded(self._screen))
+        for name in DRIVEN:
             action = getattr(self, f"_driver_{name}")
             app.router.add_post(f"/driver/{name}", self._guarded(action))
         return app
@@ -108,6 +116,29 @@ class Server:
     async def _driver_click(self, body: Json) -> Json:
         return asdict(await self.people.click(**body))
 
+    async def _driver_submit(self, body: Json) -> Json:
+        return asdict(await self.people.submit(**body))
+
+    async def _driver_close(self, body: Json) -> Json:
+        self.people.views.close(self.people.views.modal(body["user"], body["view_id"]))
+        return {}
+
+    async def _driver_home(self, body: Json) -> Json:
+        return asdict(await self.people.open_home(**body))
+
+    async def _driver_click_home(self, body: Json) -> Json:
+        return asdict(await self.people.click_home(**body))
+
+    async def _screen(self, query: Mapping[str, str]) -> Json:
+        """What stands in front of a person besides channels: the modal on top, the Home tab."""
+        views = self.people.views
+        modals = views.modals.get(query["user"], [])
+        shown = {
+            "modal": modals[-1] if modals else None,
+            "home": views.homes.get(query["user"]),
+        }
+        return {name: asdict(view) if view else None for name, view in shown.items()}
+
     async def _driver_say(self, body: Json) -> Json:
         delivery = await self.people.say(**body)
         return asdict(delivery) if delivery else {}
@@ -151,7 +182,7 @@ async def _arguments(request: web.Request) -> dict[str, Any]:
             raise ApiError("invalid_json") from error
         return {key: value for key, value in found.items() if value is not None}
     given: dict[str, Any] = dict(request.query) | dict(await request.post())
-    for key in ("blocks", "metadata"):
+    for key in ("blocks", "metadata", "view"):
         if isinstance(given.get(key), str):
             try:
                 given[key] = json.loads(given[key])

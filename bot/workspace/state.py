@@ -124,6 +124,7 @@ class Workspace:
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
         self.used_scopes: set[str] = set()
+        self.used_methods: set[str] = set()
         self._last_ts = 0
 
     def next_ts(self) -> str:

@@ -10,6 +10,7 @@ from bot.workspace.state import ApiError, Json
 
 MAX_BLOCKS = 50
 MAX_TEXT = 40_000
+MAX_OPTIONS, MAX_OPTION_VALUE = 100, 150
 BLOCK_TYPES = frozenset(
     {"actions", "context", "divider", "file", "header", "image", "input", "markdown"}
     | {"rich_text", "section", "table", "video"}
@@ -36,10 +37,10 @@ def check_message(args: Mapping[str, Any]) -> tuple[str, ...]:
     return () if text else ("missing_text_in_message",)
 
 
-def check_blocks(blocks: Any) -> None:
+def check_blocks(blocks: Any, most: int = MAX_BLOCKS) -> None:
     """Refuse blocks that Slack would refuse."""
-    if not isinstance(blocks, list) or len(blocks) > MAX_BLOCKS:
-        raise ApiError("invalid_blocks", f"a list of at most {MAX_BLOCKS} blocks is needed")
+    if not isinstance(blocks, list) or len(blocks) > most:
+        raise ApiError("invalid_blocks", f"a list of at most {most} blocks is needed")
     block_ids: list[str] = []
     for block in blocks:
         _check_block(block)
@@ -77,6 +78,21 @@ def _check_block(block: Any) -> None:
                 raise ApiError("invalid_blocks", f"{key} is longer than {most}")
         if element.get("type") == "button":
             _check_text(element.get("text"), 75, kinds=("plain_text",))
+        if element.get("type") == "static_select":
+            _check_options(element)
+
+
+def _check_options(element: Json) -> None:
+    options = element.get("options")
+    if not isinstance(options, list) or not 1 <= len(options) <= MAX_OPTIONS:
+        raise ApiError("invalid_blocks", f"a menu needs 1 to {MAX_OPTIONS} options")
+    chosen = element.get("initial_option")
+    if chosen is not None and chosen not in options:
+        raise ApiError("invalid_blocks", "initial_option is none of the options")
+    for option in options:
+        _check_text(option.get("text"), 75, kinds=("plain_text",))
+        if not 1 <= len(str(option.get("value", ""))) <= MAX_OPTION_VALUE:
+            raise ApiError("invalid_blocks", f"an option's value needs 1 to {MAX_OPTION_VALUE}")
 
 
 def _check_text(text: Any, most: int, kinds: tuple[str, ...] = ("plain_text", "mrkdwn")) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.workspace.state import ApiError, Conversation, Json, Message, Workspace
 from bot.workspace.strict import check_message
+from bot.workspace.views import Views
 
 Handler = Callable[["WebApi", Mapping[str, Any]], Json]
 
@@ -48,6 +49,7 @@ class WebApi:
     workspace: Workspace
     open_socket: Callable[[], str]
     on_direct_message: Callable[[Message], None]
+    views: Views
     _allowances: dict[str, _Allowance] = field(default_factory=dict)
 
     def call(self, name: str, token: str, args: Mapping[str, Any]) -> Json:
@@ -202,6 +204,16 @@ class WebApi:
         told.thread_ts = str(args.get("thread_ts") or "")
         return {"message_ts": told.ts} | _warned(warnings)
 
+    # --- modals and Home tabs -------------------------------------------------------------------
+
+    def _views_open(self, args: Mapping[str, Any]) -> Json:
+        return {"view": self.views.open(str(args["trigger_id"]), args["view"]).public()}
+
+    def _views_publish(self, args: Mapping[str, Any]) -> Json:
+        if args["user_id"] not in self.workspace.users:
+            raise ApiError("user_not_found")
+        return {"view": self.views.publish(str(args["user_id"]), args["view"]).public()}
+
     def _spend(self, place: Conversation) -> None:
         """One post a second in a channel, with short bursts."""
         limits, now = self.workspace.seed.limits, time.monotonic()
@@ -224,6 +236,8 @@ METHODS: Mapping[str, Method] = {
     "conversations.replies": Method(WebApi._replies, "{kind}:history", ("channel", "ts")),
     "chat.postMessage": Method(WebApi._post, "chat:write", ("channel",)),
     "chat.update": Method(WebApi._update, "chat:write", ("channel", "ts")),
+    "views.open": Method(WebApi._views_open, required=("trigger_id", "view")),
+    "views.publish": Method(WebApi._views_publish, required=("user_id", "view")),
     "chat.postEphemeral": Method(WebApi._post_ephemeral, "chat:write", ("channel", "user")),
 }
 

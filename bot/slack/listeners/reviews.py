@@ -1,11 +1,13 @@
-"""Approve and Reject on a review's card. The click carries the reason typed beside it."""
+"""Approve and Reject on a review's card: with the reason beside them, or asked for in a form."""
 
 from typing import Any
 
 from slack_bolt import Ack, App
+from slack_sdk import WebClient
 
 from bot.actions import Actions
 from bot.slack import blocks, speech
+from bot.slack.listeners.forms import open_reason
 from bot.slack.listeners.origin import caller_of, key_of, target_of
 from storage.errors import BadInput
 from storage.records import Verdict
@@ -15,27 +17,27 @@ def register(app: App, actions: Actions) -> None:
     """Listen to the two buttons."""
 
     @app.action(blocks.APPROVE)
-    def approve(ack: Ack, body: dict[str, Any]) -> None:
-        _decide(actions, body, Verdict.APPROVE)
+    def approve(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+        _decide(actions, client, body, Verdict.APPROVE)
         ack()
 
     @app.action(blocks.REJECT)
-    def reject(ack: Ack, body: dict[str, Any]) -> None:
-        _decide(actions, body, Verdict.REJECT)
+    def reject(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+        _decide(actions, client, body, Verdict.REJECT)
         ack()
 
 
-def _decide(actions: Actions, body: dict[str, Any], verdict: Verdict) -> None:
-    """Write the decision, then have the person told of it."""
+def _decide(actions: Actions, client: WebClient, body: dict[str, Any], verdict: Verdict) -> None:
+    """Write the decision and have the person told of it; ask for a reason where there is none."""
     review_id = str(body["actions"][0].get("value", ""))
     reason, caller = _reason(body), caller_of(actions.settings, body)
     try:
         reply = actions.decide(review_id, verdict, reason, caller)
-    except BadInput as error:
+    except BadInput:
         if reason:
             raise
-        hint = "Or type it into the field above the buttons, then click again."
-        raise BadInput(f"{error} {hint}") from error
+        open_reason(actions, client, body, verdict, review_id)
+        return
     speech.say(actions.ledger, blocks.reply_message(reply), target_of(body), key_of(body))
 
 

@@ -105,6 +105,7 @@ def test_nobody_approves_their_own_run(bot: Any, in_review: Message, ledger: Led
 def test_a_click_without_a_reason_says_what_to_do(
     bot: Any, in_review: Message, ledger: Ledger
 ) -> None:
+    bot.workspace.fail("views.open", "expired_trigger_id")
     bot.workspace.user("reva").click(in_review, blocks.REJECT)
     bot.workspace.user("reva").wait_to_see("type it into the field above the buttons")
     assert reviews.decisions(ledger) == ()

@@ -1,0 +1,183 @@
+"""Forms: opened by a command or a button, checked at their fields, sent once.
+
+A trigger is worth 3 s, so that a form is opened while its request is being worked on. What was
+typed is a command like any other: it is parsed, checked and done by `Actions`, as the person who
+sent the form.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt import Ack, App
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from bot import answers, bases
+from bot.access import LAUNCH, Caller
+from bot.actions import Actions
+from bot.commands import Command, parse
+from bot.slack import blocks, speech, views
+from bot.slack.listeners.origin import Body, caller_of, target_of
+from bot.slack.speech import Target
+from storage import tasks
+from storage.errors import BadInput, UserError
+from storage.records import Verdict
+
+log = logging.getLogger(__name__)
+
+TRIGGER_PATIENCE_S = 2
+
+
+def register(app: App, actions: Actions) -> None:
+    """Listen to buttons that open a form, and to forms."""
+
+    @app.action(views.OPEN_LAUNCH)
+    def new_run(ack: Ack, body: Body, client: WebClient) -> None:
+        open_launch(actions, client, body, _place(body))
+        ack()
+
+    @app.action(views.RERUN)
+    def again(ack: Ack, body: Body, client: WebClient) -> None:
+        open_launch(actions, client, body, _place(body), str(body["actions"][0].get("value", "")))
+        ack()
+
+    @app.view(views.LAUNCH)
+    def launch(ack: Ack, body: Body, view: Body) -> None:
+        caller, place = _sender(actions, body, view)
+        try:
+            command = launch_command(_values(view), str(_metadata(view).get("rerun", "")))
+            reply = actions.perform(command, caller, f"slack:view:{view['id']}")
+        except UserError as error:
+            ack(response_action="errors", errors=at_field(str(error)))
+            return
+        message = blocks.reply_message(reply)
+        speech.say(actions.ledger, message, place, f"view:{view['id']}")
+        ack()
+
+    @app.view(views.DECIDE)
+    def decide(ack: Ack, body: Body, view: Body) -> None:
+        caller, place = _sender(actions, body, view)
+        about = _metadata(view)
+        reason = _values(view).get(blocks.REASON_INPUT, "")
+        try:
+            verdict = Verdict(str(about.get("verdict")))
+            reply = actions.decide(str(about.get("review")), verdict, reason, caller)
+        except UserError as error:
+            ack(response_action="errors", errors={blocks.REASON_BLOCK: str(error)[:2000]})
+            return
+        message = blocks.reply_message(reply)
+        speech.say(actions.ledger, message, place, f"view:{view['id']}")
+        ack()
+
+
+def open_launch(
+    actions: Actions, client: WebClient, body: Body, channel: str, rerun: str = ""
+) -> None:
+    """Open the launch form, or say why it cannot be.
+
+    Raises:
+        UserError: The person may not launch, or there is nothing to launch.
+    """
+    caller = caller_of(actions.settings, body)
+    if caller.person is None or not caller.person.roles & LAUNCH:
+        raise BadInput(
+            "Who launches runs needs the role launcher. `/tune help` says what you can do."
+        )
+    names = [item.task.name for item in tasks.tasks(actions.ledger)]
+    if not names:
+        raise BadInput("There are no tasks yet. `/tune task add FILE` registers one.")
+    before = views.values_of(actions.ledger.run(rerun).spec) if rerun else {"task": names[0]}
+    known = list(bases.catalogue(actions.settings))
+    form = views.Launch(tuple(names), tuple(known), channel, rerun, before)
+    otherwise = "Try again, or write it: `/tune run task=NAME method=METHOD base=BASE`."
+    open_form(client, body, views.launch_view(form), otherwise)
+
+
+def open_reason(
+    actions: Actions, client: WebClient, body: Body, verdict: Verdict, review_id: str
+) -> None:
+    """Ask for the reason of a decision."""
+    run = actions.run_of_review(review_id)
+    what = f"Run `{run.id}`: {answers.describe(run.spec)}."
+    form = views.decide_view(verdict.value, review_id, what, _place(body))
+    otherwise = (
+        "A reason is required: type it into the field above the buttons, then click again, or write "
+        f"`{verdict.value} {review_id} REASON`."
+    )
+    open_form(client, body, form, otherwise)
+
+
+def open_form(client: WebClient, body: Body, view: blocks.Block, otherwise: str) -> None:
+    """Show a form to whom a request came from.
+
+    Raises:
+        BadInput: It was too late for that; says what to do otherwise.
+    """
+    quick = WebClient(
+        client.token, base_url=client.base_url, timeout=TRIGGER_PATIENCE_S, retry_handlers=[]
+    )
+    try:
+        quick.views_open(trigger_id=str(body.get("trigger_id", "")), view=view)
+    except (SlackApiError, OSError) as error:
+        log.warning("a form could not be opened: %s", error)
+        raise BadInput(f"The form could not be opened in time. {otherwise}") from error
+
+
+def launch_command(values: Mapping[str, str], rerun: str) -> Command:
+    """What a launch form says, as a command.
+
+    Raises:
+        BadInput: The field for more settings cannot be read.
+    """
+    typed = parse(f"run {values.get('more', '')}")
+    if typed.words:
+        raise BadInput(f"I do not know what {typed.words[0]!r} means: write settings as key=value.")
+    kept = {name: value for name, value in values.items() if name != "more" and value}
+    doubled = sorted(kept.keys() & typed.options.keys())
+    if doubled:
+        raise BadInput(f"The key `{doubled[0]}` stands twice; it has a field of its own.")
+    options = kept | typed.options
+    if not rerun:
+        return Command("run", (), options)
+    return Command("rerun", (rerun,), {k: v for k, v in options.items() if k != "task"})
+
+
+def at_field(message: str) -> dict[str, str]:
+    """An error at the field that it names, else at the last one."""
+    for pattern in (r"`{}`|\b{}=", r"\b{}\b"):
+        for name in views.FIELDS[:-1]:
+            if re.search(pattern.replace("{}", name), message):
+                return {name: message[:2000]}
+    return {views.FIELDS[-1]: message[:2000]}
+
+
+def _sender(actions: Actions, body: Body, view: Body) -> tuple[Caller, Target]:
+    """Who sent a form, and where they are answered."""
+    user, channel = str(body["user"]["id"]), str(_metadata(view).get("channel", ""))
+    person = actions.settings.person_of_slack(user)
+    return Caller(person, "slack", user, channel), Target(user=user, channel=channel)
+
+
+def _place(body: Body) -> str:
+    return target_of(body).channel
+
+
+def _metadata(view: Body) -> Mapping[str, Any]:
+    try:
+        found = json.loads(view.get("private_metadata") or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _values(view: Body) -> dict[str, str]:
+    """What stands in the fields, by action id."""
+    found = {}
+    for fields in ((view.get("state") or {}).get("values") or {}).values():
+        for name, state in fields.items():
+            chosen = state.get("selected_option") or {}
+            found[str(name)] = str(state.get("value") or chosen.get("value") or "").strip()
+    return found

@@ -1,0 +1,206 @@
+"""Modals and the Home tab: pure functions from facts to views."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bot import answers
+from bot.checklist import Step
+from bot.slack import blocks
+from bot.slack.blocks import Block
+from storage.judgements import Standing, Worth
+from storage.records import Method, Review, Run, RunSpec
+
+LAUNCH, DECIDE = "launch", "decide"
+"""Callback ids."""
+OPEN_LAUNCH, RERUN, OPEN_HELP = "open_launch", "rerun", "open_help"
+"""Action ids of buttons that open a form."""
+FIELDS = ("task", "method", "base", "epochs", "lr", "rank", "seed", "more")
+"""Of the launch form: block id and action id of each."""
+MOST_OPTIONS = 100
+MOST_LISTED = 5
+HINTS = {
+    "epochs": "How often the training rows are seen. Empty: the default of method and base.",
+    "lr": "Learning rate, such as 0.001. Empty: the default.",
+    "rank": "Of LoRA. Empty: 16.",
+    "seed": "Another seed shows how much is luck.",
+    "more": "More settings as key=value, such as `max_minutes=10 subset=10%,100%`.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What the launch form begins with.
+
+    Attributes:
+        rerun: The run that is to be started again with changes; empty for a new one.
+    """
+
+    tasks: Sequence[str]
+    bases: Sequence[str]
+    channel: str
+    rerun: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+def launch_view(launch: Launch) -> Block:
+    """The form that starts a run."""
+    methods = [method.value for method in Method if method is not Method.EXTERNAL]
+    given = launch.values
+    title = "Run again" if launch.rerun else "New run"
+    body = [
+        *([blocks.section(f"`{launch.rerun}` again, with changes.")] if launch.rerun else []),
+        _menu("task", "Task", launch.tasks, given.get("task", "")),
+        _menu("method", "Method", methods, given.get("method", Method.LORA.value)),
+        _menu("base", "Base model", launch.bases, given.get("base", ""), optional=True),
+        *(_line(name, given.get(name, "")) for name in ("epochs", "lr", "rank", "seed", "more")),
+    ]
+    metadata = {"channel": launch.channel, "rerun": launch.rerun}
+    return {
+        "type": "modal",
+        "callback_id": LAUNCH,
+        "private_metadata": json.dumps(metadata),
+        "title": blocks.plain(title),
+        "submit": blocks.plain("Start"),
+        "close": blocks.plain("Cancel"),
+        "blocks": body,
+    }
+
+
+def values_of(spec: RunSpec) -> dict[str, str]:
+    """The launch form's values for a run as it was asked for."""
+    given = {
+        "task": spec.task.name,
+        "method": spec.method.value,
+        "base": spec.base.name if spec.base else "",
+        "epochs": spec.training.epochs,
+        "lr": spec.training.learning_rate,
+        "rank": spec.training.rank,
+        "seed": spec.seed,
+    }
+    return {
+        name: f"{value:g}" if isinstance(value, float) else str(value)
+        for name, value in given.items()
+        if value not in {None, ""}
+    }
+
+
+def decide_view(verb: str, review_id: str, what: str, channel: str) -> Block:
+    """The form that asks for the reason of a decision."""
+    metadata = {"channel": channel, "review": review_id, "verdict": verb}
+    return {
+        "type": "modal",
+        "callback_id": DECIDE,
+        "private_metadata": json.dumps(metadata),
+        "title": blocks.plain(f"{verb.capitalize()} a model"),
+        "submit": blocks.plain(verb.capitalize()),
+        "close": blocks.plain("Cancel"),
+        "blocks": [blocks.section(what), blocks.reason_field() | {"optional": False}],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class HomeFacts:
+    """What a person's Home tab shows."""
+
+    name: str
+    may_launch: bool
+    runs: Sequence[Run]
+    waiting: Sequence[Review]
+    running: int
+    queued: int
+    slots: int
+    budget: str
+    tops: Mapping[str, tuple[Standing | None, Worth | None]]
+    steps: Mapping[str, Sequence[Step]]
+    board_url: str
+
+
+def home_view(facts: HomeFacts) -> Block:
+    """A person's Home tab."""
+    body = [blocks.header(f"Hello {facts.name}")]
+    if facts.may_launch:
+        new = blocks.button("New run", OPEN_LAUNCH, "new", "primary")
+        body.append(blocks.actions(new, blocks.link("Leaderboard", facts.board_url, 1)))
+    body += _part("Waiting for you", [_review_line(review) for review in facts.waiting])
+    body += _part("Your runs", [_run_line(run) for run in facts.runs[:MOST_LISTED]])
+    queue = f"{facts.running} running, {facts.queued} waiting, {facts.slots} places."
+    body += _part("Queue", [queue, facts.budget])
+    for task, (best, worth) in list(facts.tops.items())[:MOST_LISTED]:
+        body += _part(f"Task {task}", _task_lines(best, worth, facts.steps.get(task, ())))
+    return {"type": "home", "blocks": body[: blocks.MOST_IN_VIEW]}
+
+
+def stranger_view(identity: str) -> Block:
+    """The Home tab of somebody whom the settings do not name."""
+    text = (
+        f"I do not know you yet ({identity}). An admin can add you to tuneboard.toml: "
+        f'[people.<name>] with slack = "{identity}" and roles.'
+    )
+    return {"type": "home", "blocks": [blocks.header("Tuneboard"), blocks.section(text)]}
+
+
+# --- inside ---------------------------------------------------------------------------------------
+
+
+def _part(title: str, lines: Sequence[str]) -> list[Block]:
+    return [
+        {"type": "divider"},
+        blocks.section(f"*{title}*"),
+        *blocks.sections(lines or ["Nothing."]),
+    ]
+
+
+def _run_line(run: Run) -> str:
+    reason = f": {run.reason}" if run.reason and run.state.ended else ""
+    return f"`{run.id}` *{run.state.value}*{reason} · {answers.describe(run.spec)}"
+
+
+def _review_line(review: Review) -> str:
+    return (
+        f"`{review.id}`: run `{review.run_id}` for {review.task}, asked for by "
+        f"{review.requested_by}. Decide with `approve {review.id} REASON` or on its card."
+    )
+
+
+def _task_lines(best: Standing | None, worth: Worth | None, steps: Sequence[Step]) -> list[str]:
+    lines = [f"First: `{best.run_id}`, {answers.metric_line(best.primary)}."] if best else []
+    lines += [worth.sentence] if worth else []
+    done = sum(step.done for step in steps)
+    lines += [f"{done} of {len(steps)} steps done:"] if steps else []
+    for step in steps:
+        hint = "" if step.done or not step.next else f" (`/tune {step.next}`)"
+        lines.append(f"{'✓' if step.done else '○'} {step.name}{hint}")
+    return lines
+
+
+def _menu(
+    name: str, label: str, choices: Sequence[str], chosen: str, *, optional: bool = False
+) -> Block:
+    """A menu; where there are too many or no choices for one, a line to type into."""
+    if not 1 <= len(choices) <= MOST_OPTIONS or any(len(choice) > 75 for choice in choices):
+        return _line(name, chosen, label, optional=optional)
+    options = [{"text": blocks.plain(choice), "value": choice} for choice in choices]
+    element: Block = {"type": "static_select", "action_id": name, "options": options}
+    initial = next((option for option in options if option["value"] == chosen), None)
+    if initial:
+        element["initial_option"] = initial
+    return _input(name, label, element, optional=optional)
+
+
+def _line(name: str, value: str, label: str = "", *, optional: bool = True) -> Block:
+    element: Block = {"type": "plain_text_input", "action_id": name, "max_length": 500}
+    if value:
+        element["initial_value"] = value
+    return _input(name, label or name.capitalize(), element, optional=optional)
+
+
+def _input(name: str, label: str, element: Block, *, optional: bool) -> Block:
+    found = {
+        "type": "input",
+        "block_id": name,
+        "optional": optional,
+        "label": blocks.plain(label),
+        "element": element,
+    }
+    return found | ({"hint": blocks.plain(HINTS[name])} if name in HINTS else {})

@@ -1,0 +1,112 @@
+"""Forms and the Home tab, over real sockets: opened in time, checked at their fields, sent once."""
+
+from collections.abc import Callable
+
+import pytest
+
+from bot.access import Caller
+from bot.workspace.driver import DriverError, shown_view
+from storage import reviews
+from storage.records import ReviewState, Run
+
+from .conftest import Bot
+
+
+def test_the_command_alone_opens_a_form_and_the_form_launches_once(bot: Bot) -> None:
+    person = bot.workspace.user("ana")
+    assert person.run("/tune", channel="models").acknowledged
+    view = person.modal()
+    assert view.content["title"]["text"] == "New run"
+    assert "Task" in shown_view(view)
+    errors = person.submit(view, task="tickets", method="lora", base="", epochs="2")
+    assert "starts from a base model" in next(iter(errors.values()))
+    assert set(errors) == {"base"}
+    errors = person.submit(view, task="tickets", method="lora", base="minilm", epochs="0")
+    assert set(errors) == {"epochs"}
+    errors = person.submit(view, task="tickets", method="lora", base="minilm", more="nonsense")
+    assert set(errors) == {"more"}
+    assert bot.actions.ledger.runs() == ()
+    assert person.submit(view, task="tickets", method="lora", base="minilm", more="rank=4") == {}
+    assert not person.has_modal()
+    (run,) = bot.actions.ledger.runs()
+    assert (run.requested_by, run.spec.training.rank, run.spec.task.name) == ("ana", 4, "tickets")
+    assert "is queued" in person.wait_to_see("is queued", "models").text
+    sent = [d for d in bot.workspace.deliveries() if d.payload.get("type") == "view_submission"]
+    assert bot.workspace.deliver_again(sent[-1]).acknowledged
+    assert len(bot.actions.ledger.runs()) == 1
+
+
+def test_a_run_is_started_again_from_a_form_that_knows_it(
+    bot: Bot, finish: Callable[[str], Run]
+) -> None:
+    person = bot.workspace.user("ana")
+    first = str(
+        bot.actions.handle(
+            "run tickets lora base=minilm epochs=3",
+            _caller(bot, "U1"),
+            "e1",
+        ).run_id
+    )
+    finish(first)
+    channel = bot.workspace.channel("models")
+    card = channel.wait_for("is *succeeded*")
+    person.click(card, "rerun")
+    view = person.modal()
+    epochs = next(b for b in view.content["blocks"] if b.get("block_id") == "epochs")
+    assert epochs["element"]["initial_value"] == "3"
+    assert person.submit(view, epochs="1") == {}
+    newest = bot.actions.ledger.runs()[0]
+    assert newest.id != first
+    assert newest.spec.training.epochs == 1
+
+
+def test_a_decision_without_a_reason_is_asked_for_one(
+    bot: Bot, finish: Callable[[str], Run]
+) -> None:
+    run_id = str(bot.actions.handle("run tickets tfidf", _caller(bot, "U1"), "e1").run_id)
+    finish(run_id)
+    review_id = str(bot.actions.handle(f"submit {run_id}", _caller(bot, "U1"), "e2").review_id)
+    card = bot.workspace.channel("models").wait_for(f"Review `{review_id}`")
+    reva = bot.workspace.user("reva")
+    reva.click(card, "reject")
+    view = reva.modal()
+    assert run_id in shown_view(view)
+    assert "reason" in reva.submit(view)
+    assert reva.submit(view, reason_text="recall is too low") == {}
+    assert reviews.get(bot.actions.ledger, review_id).state is ReviewState.REJECTED
+    own = bot.workspace.user("ana")
+    own.click(card, "approve")
+    with pytest.raises(DriverError):
+        own.modal(timeout_s=0.5)
+
+
+def test_who_may_not_launch_is_told_and_a_late_trigger_is_explained(bot: Bot) -> None:
+    reva = bot.workspace.user("reva")
+    delivery = reva.run("/tune", channel="models")
+    assert "what can be asked" in str(delivery.answer)
+    bot.workspace.fail("views.open", "expired_trigger_id")
+    answer = bot.workspace.user("ana").run("/tune", channel="models")
+    assert "could not be opened in time" in str(answer.answer)
+
+
+def test_the_home_tab_shows_what_is_mine_and_what_waits(
+    bot: Bot, finish: Callable[[str], Run]
+) -> None:
+    person, reva = bot.workspace.user("ana"), bot.workspace.user("reva")
+    run_id = str(bot.actions.handle("run tickets tfidf", _caller(bot, "U1"), "e1").run_id)
+    finish(run_id)
+    text = shown_view(person.home())
+    assert "Hello ana" in text
+    assert run_id in text
+    assert "of 7 steps done" in text
+    assert "○ One training with the defaults" in text
+    review_id = str(bot.actions.handle(f"submit {run_id}", _caller(bot, "U1"), "e2").review_id)
+    bot.workspace.wait_for(lambda: review_id in shown_view(reva.home()), "the review")
+    assert review_id not in shown_view(person.home())
+    person.click_home("open_launch")
+    assert person.modal().content["title"]["text"] == "New run"
+    assert "I do not know you yet" in shown_view(bot.workspace.user("stranger").home())
+
+
+def _caller(bot: Bot, user: str) -> Caller:
+    return Caller(bot.actions.settings.person_of_slack(user), "slack", user, "C0MODELS")
