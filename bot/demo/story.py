@@ -308,7 +308,7 @@ def _stay(scene: Scene, reply: Reply) -> None:
         f"{reply.text.strip()}\n\n"
         f"Leaderboard   {stage.leaderboard}/?task=support\n"
         f"A run's page  {stage.leaderboard}/run?run_id={scene.runs['lora']}\n"
-        f"Local Slack   {stage.workspace.address}\n"
+        f"Local Slack   {stage.workspace.page}\n"
         f"Terminal      tuneboard --home {stage.home.path} top support\n\n"
         "Bot and leaderboard go on running. Ctrl-C ends them.\n"
     )

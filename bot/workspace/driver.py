@@ -38,6 +38,11 @@ class Workspace:
         """What a bot has in place of https://slack.com/api/."""
         return f"{self.address}/api/"
 
+    @property
+    def page(self) -> str:
+        """The address of its page; the driver's token after `#` never leaves the browser."""
+        return f"{self.address}/#{self.seed.driver_token}"
+
     def user(self, name: str) -> "User":
         """A person by name."""
         return User(self, next(user.id for user in self.seed.users if user.name == name))

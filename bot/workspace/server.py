@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib.resources import files
 from typing import Any
 
 from aiohttp import web
@@ -44,6 +45,8 @@ class Server:
         app.router.add_get("/driver/state", self._guarded(self._state))
         app.router.add_get("/driver/view", self._guarded(self._view))
         app.router.add_get("/driver/screen", self._guarded(self._screen))
+        app.router.add_get("/driver/place", self._guarded(self._place))
+        app.router.add_get("/{page:|page\\.js|page\\.css}", _page)
         for name in DRIVEN:
             action = getattr(self, f"_driver_{name}")
             app.router.add_post(f"/driver/{name}", self._guarded(action))
@@ -155,6 +158,13 @@ class Server:
         await self.sockets.disconnect(body["how"])
         return {}
 
+    async def _place(self, query: Mapping[str, str]) -> Json:
+        """Who and what is here."""
+        seed = self.workspace.seed
+        users = [user.model_dump(mode="json") for user in seed.users]
+        channels = [channel.model_dump(mode="json") for channel in seed.channels]
+        return {"users": users, "channels": channels, "bot_user_id": seed.bot_user_id}
+
     async def _view(self, query: Mapping[str, str]) -> Json:
         """A channel as one person sees it."""
         channel = self.workspace.conversation(query["channel"]).id
@@ -171,6 +181,15 @@ class Server:
             "calls": [asdict(call) for call in calls],
             "used_scopes": sorted(self.workspace.used_scopes),
         }
+
+
+async def _page(request: web.Request) -> web.StreamResponse:
+    """The workspace's page; what it shows, it asks for with the driver's token."""
+    name = request.match_info["page"] or "index.html"
+    content = (files("bot.workspace") / "page" / name).read_bytes()
+    kind = {"html": "text/html", "js": "text/javascript", "css": "text/css"}[name.split(".")[1]]
+    headers = {"Content-Security-Policy": "default-src 'self'; img-src 'self' data:"}
+    return web.Response(body=content, content_type=kind, charset="utf-8", headers=headers)
 
 
 async def _arguments(request: web.Request) -> dict[str, Any]:

@@ -104,8 +104,8 @@ def open_reason(
     what = f"Run `{run.id}`: {answers.describe(run.spec)}."
     form = views.decide_view(verdict.value, review_id, what, _place(body))
     otherwise = (
-        "A reason is required: type it into the field above the buttons, then click again, or write "
-        f"`{verdict.value} {review_id} REASON`."
+        "A reason is required: type it into the field above the buttons, then click again, or "
+        f"write `{verdict.value} {review_id} REASON`."
     )
     open_form(client, body, form, otherwise)
 
