@@ -6,13 +6,13 @@ and worked on by the publisher, which calls `handle_slow` and posts the answer.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 from bot import answers, asking, limits, specs
 from bot.access import ANYONE_KNOWN, LAUNCH, Caller, require, require_own
-from bot.commands import VERBS, Command, did_you_mean, parse
+from bot.commands import VERBS, Command, did_you_mean, line_of, parse
 from bot.hosts.inspection import inspect_task, prospect_of
 from bot.paths import path_of
 from bot.redaction import redact
@@ -137,7 +137,8 @@ class Actions:
         spec = self._spec(command, caller)
         prospect = prospect_of(spec)
         _require_same_data(spec, prospect.dataset)
-        return answers.plan(spec, prospect, self.ledger, self.home, self.settings.hosts.slots)
+        reply = answers.plan(spec, prospect, self.ledger, self.home, self.settings.hosts.slots)
+        return replace(reply, start=line_of(replace(command, verb="run")))
 
     # --- verbs: doing ---------------------------------------------------------------------------
 

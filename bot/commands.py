@@ -163,11 +163,12 @@ def parse(line: str) -> Command:
 
 def parse_words(words: Sequence[str]) -> Command:
     """The same for words that are apart already, as in a terminal."""
-    if not words:
+    given, asked = len(words), [word for word in words if word != DRY_RUN]
+    if not asked:
         return Command("help")
-    words = [*ALIASES.get(words[0].lower(), (words[0],)), *words[1:]]
-    if DRY_RUN in words:
-        words = ["plan" if word.lower() == "run" else word for word in words if word != DRY_RUN]
+    words = [*ALIASES.get(asked[0].lower(), (asked[0],)), *asked[1:]]
+    if len(asked) < given and words[0].lower() == "run":
+        words[0] = "plan"
     verb = VERBS.get(words[0].lower())
     if verb is None:
         raise UnknownName(f"I do not know {_quoted(words[0])}.{did_you_mean(words[0], VERBS)}")
@@ -177,6 +178,13 @@ def parse_words(words: Sequence[str]) -> Command:
     plain = tuple(word for word in rest if not _KEY_VALUE.match(word))
     pairs = [word for word in rest if _KEY_VALUE.match(word)]
     return Command(verb.name, plain, _options(verb, pairs))
+
+
+def line_of(command: Command) -> str:
+    """A command as somebody would type it."""
+    pairs = [f"{key}={value}" for key, value in command.options.items()]
+    words = [command.verb, *command.words, *pairs, *([command.rest] if command.rest else [])]
+    return " ".join(f'"{word}"' if " " in word and not command.rest else word for word in words)
 
 
 def did_you_mean(word: str, known: Sequence[str] | dict[str, Verb]) -> str:

@@ -22,6 +22,7 @@ class Reply:
         data: One JSON object for `--json`.
         run_id: The run this is about, where it is about one.
         review_id: The review this is about, where it is about one.
+        start: A line that does what was only planned; empty where there is none.
         later: The answer is being worked out and comes through the outbox.
         exit_code: 0 done, 1 failed, 2 bad input, 3 refused.
     """
@@ -31,6 +32,7 @@ class Reply:
     data: Mapping[str, Any] = field(default_factory=dict)
     run_id: str | None = None
     review_id: str | None = None
+    start: str = ""
     later: bool = False
     exit_code: int = 0
 

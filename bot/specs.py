@@ -70,7 +70,7 @@ def spec_from(
         BadInput: Something is missing or wrong; the message says which key.
         UnknownName: No such task, method or base.
     """
-    options = _with_plain_words(command)
+    options = with_plain_words(command)
     method = _method(options.get("method"), command.verb)
     mix = _portions(options["tasks"], ledger, command.verb) if "tasks" in options else ()
     own = mix[0].task.name if mix else options.get("task")
@@ -238,7 +238,7 @@ def _share(word: str) -> float | None:
     return None if share == 1 else share
 
 
-def _with_plain_words(command: Command) -> Mapping[str, str]:
+def with_plain_words(command: Command) -> Mapping[str, str]:
     """Plain words stand for the task and the method, in this order."""
     options = dict(command.options)
     if {"task", "tasks"} <= options.keys():

@@ -136,6 +136,12 @@ def _sweep(actions: Actions, words: Sequence[str]) -> Reply:
     return sweep(actions, words)
 
 
+def _doctor(actions: Actions, words: Sequence[str]) -> Reply:
+    from bot.doctor import doctor  # only here: it brings Slack's client with it
+
+    return doctor(actions, words)
+
+
 def _verify(actions: Actions, words: Sequence[str]) -> Reply:
     """Walk along the chain of decisions."""
     chain = reviews.verify(actions.ledger)
@@ -206,6 +212,9 @@ def _policy(actions: Actions, words: Sequence[str]) -> Reply:
 
 VERBS = {
     "work": LocalVerb("work", "work on the queue where no bot runs", _work),
+    "doctor": LocalVerb(
+        "doctor", "see what is set up and what is not, and how to mend it", _doctor
+    ),
     "verify": LocalVerb("verify", "prove that no decision was altered", _verify),
     "rebuild": LocalVerb("rebuild", "make the board anew from ledger and run folders", _rebuild),
     "import-predictions": LocalVerb(

@@ -16,12 +16,14 @@ Block = dict[str, Any]
 
 APPROVE, REJECT, CANCEL_RUN = "approve", "reject", "cancel_run"
 """Action ids of buttons that do something; their value is a review or run id."""
+START_RUN, CHANGE_RUN = "start_run", "change_run"
+"""Action ids of a plan's buttons; their value is the line that starts it."""
 LINK = "open_link"
 """Action ids that begin so are links: Slack reports the click, and nothing is to be done."""
 REASON_BLOCK, REASON_INPUT = "reason", "reason_text"
 
 SECTION_LIMIT, TEXT_LIMIT, FIELD_LIMIT, BUTTON_LIMIT = 3000, 3900, 2000, 75
-MOST_SECTIONS, MOST_IN_VIEW, HEADER_LIMIT = 40, 100, 150
+MOST_SECTIONS, MOST_IN_VIEW, HEADER_LIMIT, VALUE_LIMIT = 40, 100, 150, 2000
 
 
 def escape(text: str) -> str:
@@ -121,8 +123,11 @@ def plain(text: str) -> Block:
 
 def reply_message(reply: Reply) -> Block:
     """A Reply as `text` and `blocks`."""
-    blocks = sections(reply.text.splitlines()) + (_table(reply.table) if reply.table else [])
-    return {"text": cap(escape(reply.text), TEXT_LIMIT) or "Done.", "blocks": blocks[:50]}
+    shown = sections(reply.text.splitlines()) + (_table(reply.table) if reply.table else [])
+    if reply.start and len(reply.start) <= VALUE_LIMIT:
+        start = button("Start it", START_RUN, reply.start, "primary")
+        shown = [*shown[:49], actions(start, button("Change…", CHANGE_RUN, reply.start))]
+    return {"text": cap(escape(reply.text), TEXT_LIMIT) or "Done.", "blocks": shown[:50]}
 
 
 def note_message(text: str) -> Block:

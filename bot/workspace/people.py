@@ -19,7 +19,7 @@ from bot.workspace.state import (
     Message,
     Workspace,
 )
-from bot.workspace.strict import check_blocks, check_message, elements
+from bot.workspace.strict import check_blocks, check_message, elements, with_ids
 from bot.workspace.views import View, Views, missing, values_of
 
 
@@ -222,8 +222,9 @@ class People:
             self._show(channel, user, delivery.answer)
 
     def _show(self, channel: str, user: str, body: Mapping[str, Any]) -> None:
-        told = self.workspace.tell(channel, user, body.get("text") or "", body.get("blocks") or [])
-        check_blocks(told.blocks)
+        blocks = body.get("blocks") or []
+        check_blocks(blocks)
+        told = self.workspace.tell(channel, user, body.get("text") or "", with_ids(blocks))
         if body.get("response_type") == "in_channel":
             told.visible_to = ""
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -17,6 +18,11 @@ from bot.workspace.sockets import Sockets
 from bot.workspace.state import ApiError, Call, Fault, Json, Message, Workspace
 from bot.workspace.web_api import RateLimited, WebApi
 
+_MANIFEST = Path(__file__).parents[1] / "slack" / "manifest.json"
+MANIFEST_SCOPES: tuple[str, ...] = tuple(
+    json.loads(_MANIFEST.read_text(encoding="utf-8"))["oauth_config"]["scopes"]["bot"]
+)
+"""What the app is given where a seed names no scopes: all that it asks for."""
 DRIVEN = (
     *("command", "click", "say", "submit", "close", "home", "click_home"),
     *("again", "fault", "disconnect"),
@@ -75,7 +81,8 @@ class Server:
             call.error = fault.kind
             assert request.transport is not None  # noqa: S101  a request that is being served
             request.transport.abort()
-        return web.json_response(answer)
+        granted = ",".join(self.workspace.seed.scopes or MANIFEST_SCOPES)
+        return web.json_response(answer, headers={"x-oauth-scopes": granted})
 
     async def _response(self, request: web.Request) -> web.StreamResponse:
         try:

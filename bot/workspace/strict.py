@@ -50,6 +50,11 @@ def check_blocks(blocks: Any, most: int = MAX_BLOCKS) -> None:
         raise ApiError("invalid_blocks", "a block_id stands twice")
 
 
+def with_ids(blocks: list[Json]) -> list[Json]:
+    """Slack gives every block an id that has none."""
+    return [{"block_id": f"b{number}"} | block for number, block in enumerate(blocks)]
+
+
 def elements(block: Json) -> Iterator[Json]:
     """What can be clicked or filled in within a block."""
     yield from block.get("elements", []) if block["type"] == "actions" else []

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.workspace.state import ApiError, Conversation, Json, Message, Workspace
-from bot.workspace.strict import check_message
+from bot.workspace.strict import check_message, with_ids
 from bot.workspace.views import Views
 
 Handler = Callable[["WebApi", Mapping[str, Any]], Json]
@@ -166,7 +166,7 @@ class WebApi:
                 channel=place.id,
                 user=self.workspace.seed.bot_user_id,
                 text=args.get("text") or "",
-                blocks=_with_ids(args.get("blocks") or []),
+                blocks=with_ids(args.get("blocks") or []),
                 thread_ts=thread_ts,
                 metadata=args.get("metadata"),
                 by_bot=True,
@@ -186,7 +186,7 @@ class WebApi:
         if not message.by_bot:
             raise ApiError("cant_update_message")
         message.text = args.get("text") or ""
-        message.blocks = _with_ids(args.get("blocks") or [])
+        message.blocks = with_ids(args.get("blocks") or [])
         message.metadata = args.get("metadata", message.metadata)
         message.edited = not message.blocks
         message.versions.append(message.blocks)
@@ -199,7 +199,7 @@ class WebApi:
         user = str(args["user"])
         if user not in place.members:
             raise ApiError("user_not_in_channel")
-        blocks = _with_ids(args.get("blocks") or [])
+        blocks = with_ids(args.get("blocks") or [])
         told = self.workspace.tell(place.id, user, args.get("text") or "", blocks)
         told.thread_ts = str(args.get("thread_ts") or "")
         return {"message_ts": told.ts} | _warned(warnings)
@@ -259,11 +259,6 @@ def _page(found: list[Message], args: Mapping[str, Any]) -> Json:
         "has_more": more,
         "response_metadata": {"next_cursor": str(start + limit) if more else ""},
     }
-
-
-def _with_ids(blocks: list[Json]) -> list[Json]:
-    """Slack gives every block an id that has none."""
-    return [{"block_id": f"b{number}"} | block for number, block in enumerate(blocks)]
 
 
 def _warned(warnings: tuple[str, ...]) -> Json:

@@ -15,12 +15,12 @@ from slack_bolt import Ack, App
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from bot import answers, bases
+from bot import answers, bases, specs
 from bot.access import LAUNCH, Caller
 from bot.actions import Actions
 from bot.commands import Command, parse
 from bot.slack import blocks, speech, views
-from bot.slack.listeners.origin import Body, caller_of, target_of
+from bot.slack.listeners.origin import Body, caller_of, key_of, target_of
 from bot.slack.speech import Target
 from storage import tasks
 from storage.errors import BadInput, UserError
@@ -42,6 +42,22 @@ def register(app: App, actions: Actions) -> None:
     @app.action(views.RERUN)
     def again(ack: Ack, body: Body, client: WebClient) -> None:
         open_launch(actions, client, body, _place(body), str(body["actions"][0].get("value", "")))
+        ack()
+
+    @app.action(blocks.START_RUN)
+    def start(ack: Ack, body: Body) -> None:
+        """A plan is started once, by whoever may launch, whatever the button says of people."""
+        command = _planned(body)
+        place = body.get("container") or {}
+        key = f"slack:plan:{place.get('channel_id')}:{place.get('message_ts')}"
+        reply = actions.perform(command, caller_of(actions.settings, body), key)
+        speech.say(actions.ledger, blocks.reply_message(reply), target_of(body), key_of(body))
+        ack()
+
+    @app.action(blocks.CHANGE_RUN)
+    def change(ack: Ack, body: Body, client: WebClient) -> None:
+        options = specs.with_plain_words(_planned(body))
+        open_launch(actions, client, body, _place(body), values=options)
         ack()
 
     @app.view(views.LAUNCH)
@@ -74,7 +90,12 @@ def register(app: App, actions: Actions) -> None:
 
 
 def open_launch(
-    actions: Actions, client: WebClient, body: Body, channel: str, rerun: str = ""
+    actions: Actions,
+    client: WebClient,
+    body: Body,
+    channel: str,
+    rerun: str = "",
+    values: Mapping[str, str] | None = None,
 ) -> None:
     """Open the launch form, or say why it cannot be.
 
@@ -89,11 +110,28 @@ def open_launch(
     names = [item.task.name for item in tasks.tasks(actions.ledger)]
     if not names:
         raise BadInput("There are no tasks yet. `/tune task add FILE` registers one.")
-    before = views.values_of(actions.ledger.run(rerun).spec) if rerun else {"task": names[0]}
+    before = values or {"task": names[0]}
+    if rerun:
+        before = views.values_of(actions.ledger.run(rerun).spec)
     known = list(bases.catalogue(actions.settings))
-    form = views.Launch(tuple(names), tuple(known), channel, rerun, before)
+    form = views.Launch(tuple(names), tuple(known), channel, rerun, _fields(before))
     otherwise = "Try again, or write it: `/tune run task=NAME method=METHOD base=BASE`."
     open_form(client, body, views.launch_view(form), otherwise)
+
+
+def _planned(body: Body) -> Command:
+    """The line that a plan's button carries: no more than what its reader could type."""
+    command = parse(str(body["actions"][0].get("value", "")))
+    if command.verb != "run":
+        raise BadInput("This button starts nothing. Write `/tune help`.")
+    return command
+
+
+def _fields(options: Mapping[str, str]) -> dict[str, str]:
+    """Options as the form has them: what has no field of its own goes into the last one."""
+    kept = {name: value for name, value in options.items() if name in views.FIELDS}
+    more = [f"{name}={value}" for name, value in options.items() if name not in views.FIELDS]
+    return kept | ({"more": " ".join(more)} if more else {})
 
 
 def open_reason(

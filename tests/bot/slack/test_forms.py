@@ -1,13 +1,16 @@
 """Forms and the Home tab, over real sockets: opened in time, checked at their fields, sent once."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from bot.access import Caller
+from bot.hosts.inspection import inspect_task
 from bot.workspace.driver import DriverError, shown_view
-from storage import reviews
-from storage.records import ReviewState, Run
+from storage import reviews, tasks
+from storage.records import DataSource, ReviewState, Run, Task
 
 from .conftest import Bot
 
@@ -106,6 +109,27 @@ def test_the_home_tab_shows_what_is_mine_and_what_waits(
     person.click_home("open_launch")
     assert person.modal().content["title"]["text"] == "New run"
     assert "I do not know you yet" in shown_view(bot.workspace.user("stranger").home())
+
+
+def test_a_plan_has_buttons_that_start_it_once_or_change_it(bot: Bot, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    label = ("yes", "no")
+    rows.write_text(
+        "".join(json.dumps({"text": f"text {n}", "label": label[n % 2]}) + "\n" for n in range(90))
+    )
+    task = Task(name="small", data=DataSource(file=str(rows)))
+    tasks.add_task(bot.actions.ledger, task, inspect_task(task), 'name = "small"', "ana")
+    person = bot.workspace.user("ana")
+    person.run("/tune plan task=small method=tfidf seed=5", channel="models")
+    card = person.wait_to_see("Nothing was started", "models", timeout_s=30)
+    for _ in range(3):
+        person.click(card, "start_run")
+    (run,) = bot.actions.ledger.runs()
+    assert (run.spec.seed, run.requested_by) == (5, "ana")
+    person.click(card, "change_run")
+    view = person.modal()
+    assert person.submit(view, seed="6") == {}
+    assert bot.actions.ledger.runs()[0].spec.seed == 6
 
 
 def _caller(bot: Bot, user: str) -> Caller:
