@@ -2,17 +2,72 @@
 
     TUNEBOARD_HOME=DIR streamlit run leaderboard/app.py
 
-Pages are found by address, so that chat can link to them: /?task=…, /run?run_id=…,
+Pages are found by address, so that chat can link to them: /board?task=…, /run?run_id=…,
 /review?review_id=…
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
-from leaderboard.views import board, review, run
+from leaderboard.views import (
+    about,
+    audit,
+    board,
+    compare,
+    data,
+    examples,
+    fairness,
+    overview,
+    production,
+    queue,
+    retention,
+    review,
+    run,
+    tradeoffs,
+)
 
-PAGES = {"board": board.show, "run": run.show, "review": review.show}
+PAGES: dict[str, Callable[[], None]] = {
+    "overview": overview.show,
+    "board": board.show,
+    "run": run.show,
+    "compare": compare.show,
+    "tradeoffs": tradeoffs.show,
+    "examples": examples.show,
+    "data": data.show,
+    "fairness": fairness.show,
+    "retention": retention.show,
+    "review": review.show,
+    "production": production.show,
+    "queue": queue.show,
+    "audit": audit.show,
+    "about": about.show,
+}
+MENU = {
+    "Results": {
+        "overview": ("Overview", ":material/home:"),
+        "board": ("Board", ":material/leaderboard:"),
+        "run": ("Run", ":material/timeline:"),
+        "compare": ("Compare", ":material/compare_arrows:"),
+        "tradeoffs": ("Trade-offs", ":material/scatter_plot:"),
+    },
+    "Evidence": {
+        "examples": ("Examples", ":material/rule:"),
+        "data": ("Data", ":material/database:"),
+        "fairness": ("Fairness", ":material/diversity_3:"),
+        "retention": ("Retention", ":material/history:"),
+    },
+    "Decisions": {
+        "review": ("Reviews", ":material/verified:"),
+        "production": ("Production", ":material/rocket_launch:"),
+        "audit": ("Audit", ":material/link:"),
+    },
+    "More": {
+        "queue": ("Queue and cost", ":material/hourglass_empty:"),
+        "about": ("About the numbers", ":material/functions:"),
+    },
+}
 
 
 def main() -> None:
@@ -21,11 +76,13 @@ def main() -> None:
         page_title="Tuneboard", page_icon=Path(__file__).with_name("icon.svg"), layout="wide"
     )
     st.html(Path(__file__).with_name("style.css"))
-    pages = [
-        st.Page(board.show, title="Board", icon=":material/leaderboard:", default=True),
-        st.Page(run.show, title="Run", icon=":material/timeline:", url_path="run"),
-        st.Page(review.show, title="Reviews", icon=":material/verified:", url_path="review"),
-    ]
+    pages = {
+        section: [
+            st.Page(PAGES[name], title=title, icon=icon, url_path=name, default=name == "overview")
+            for name, (title, icon) in entries.items()
+        ]
+        for section, entries in MENU.items()
+    }
     st.navigation(pages, position="top").run()
 
 

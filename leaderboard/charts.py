@@ -1,12 +1,12 @@
 """Charts, one style. Pure: rows in, an Altair chart out. Streamlit's theme gives the colours."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
-from storage.board_rows import Confusion, CurvePoint
+from storage.board_rows import BoardRow, Confusion, CurvePoint, LadderRow
 
 HEIGHT = 300
 _GREY, _BLUE, _GOLD = "#7a8791", "#2f86c1", "#c98a1b"
@@ -101,3 +101,94 @@ def confusion(rows: Sequence[Confusion], labels: Sequence[str]) -> Any:
         )
     height = HEIGHT if len(labels) <= _SHOWN_LABELS else 18 * len(labels)
     return alt.layer(*layers).properties(height=height)
+
+
+def validation_curves(found: Mapping[str, Sequence[CurvePoint]]) -> Any:
+    """Validation loss of several runs by step."""
+    rows = [
+        {"run": run_id, "step": point.step, "loss": point.validation_loss}
+        for run_id, points in found.items()
+        for point in points
+        if point.validation_loss is not None
+    ]
+    chart = alt.Chart(pd.DataFrame(rows, columns=["run", "step", "loss"]))
+    return (
+        chart.mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=45))
+        .encode(
+            x=alt.X("step:Q", title="step", axis=alt.Axis(format="d", grid=False)),
+            y=alt.Y("loss:Q", title="validation loss", scale=alt.Scale(zero=False, nice=True)),
+            color=alt.Color("run:N", title=None, legend=alt.Legend(orient="top", offset=4)),
+            strokeDash=alt.StrokeDash("run:N", legend=None),
+            tooltip=["run:N", "step:Q", alt.Tooltip("loss:Q", format=".4f")],
+        )
+        .properties(height=HEIGHT)
+    )
+
+
+def tradeoff(
+    rows: Sequence[BoardRow], column: str, title: str, metric: str, front: frozenset[str]
+) -> Any:
+    """A metric with its intervals against what it takes; what is beaten in both is grey."""
+    found = [
+        {
+            "run": row.run_id,
+            "way": f"{row.method} {row.base}".strip(),
+            "x": getattr(row, column),
+            "value": row.value,
+            "low": row.low if row.low is not None else row.value,
+            "high": row.high if row.high is not None else row.value,
+            "kind": "not beaten in both" if row.run_id in front else "beaten",
+        }
+        for row in rows
+    ]
+    base = alt.Chart(pd.DataFrame(found)).encode(
+        x=alt.X("x:Q", title=title, scale=_wide(found), axis=alt.Axis(grid=False, tickCount=5)),
+        color=alt.Color(
+            "kind:N",
+            title=None,
+            scale=alt.Scale(domain=["not beaten in both", "beaten"], range=[_BLUE, _GREY]),
+            legend=alt.Legend(orient="top", direction="horizontal", offset=4),
+        ),
+        tooltip=["way:N", "run:N", alt.Tooltip("value:Q", format=".3f"), alt.Tooltip("x:Q")],
+    )
+    bars = base.mark_rule(strokeWidth=2, opacity=0.5).encode(
+        y=alt.Y("low:Q", title=metric, scale=alt.Scale(zero=False, nice=True)), y2="high:Q"
+    )
+    dots = base.mark_point(filled=True, size=80, opacity=1).encode(
+        y="value:Q", shape=alt.Shape("kind:N", legend=None)
+    )
+    names = base.transform_filter("datum.kind != 'beaten'").mark_text(dy=-12, fontSize=12)
+    layers = [bars, dots, names.encode(y="value:Q", text="way:N")]
+    return alt.layer(*layers).properties(height=HEIGHT + 60)
+
+
+def _wide(found: Sequence[Mapping[str, Any]]) -> Any:
+    """Costs and times differ by powers of ten; a logarithm cannot show 0."""
+    return alt.Scale(type="log" if min(row["x"] for row in found) > 0 else "symlog", nice=True)
+
+
+def ladder(rows: Sequence[LadderRow], metric: str) -> Any:
+    """A metric by the number of training rows, a line a spec."""
+    found = [
+        {
+            "spec": f"{row.method} {row.base}".strip() + f" · {row.size_family[:4]}",
+            "rows": row.train_rows,
+            "value": row.value,
+            "low": row.low if row.low is not None else row.value,
+            "high": row.high if row.high is not None else row.value,
+        }
+        for row in rows
+    ]
+    base = alt.Chart(pd.DataFrame(found)).encode(
+        x=alt.X("rows:Q", title="training rows", scale=alt.Scale(zero=False, nice=True)),
+        color=alt.Color("spec:N", title=None, legend=alt.Legend(orient="top", offset=4)),
+        tooltip=["spec:N", "rows:Q", alt.Tooltip("value:Q", format=".3f")],
+    )
+    y = alt.Y("value:Q", title=metric, scale=alt.Scale(zero=False, nice=True))
+    layers = [
+        base.mark_rule(strokeWidth=2, opacity=0.5).encode(
+            y=alt.Y("low:Q", scale=alt.Scale(zero=False)), y2="high:Q"
+        ),
+        base.mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=60)).encode(y=y),
+    ]
+    return alt.layer(*layers).properties(height=HEIGHT)

@@ -18,7 +18,7 @@ def link(address: str, label: str) -> str:
 
 
 def board_address(task: str) -> str:
-    return f"./?task={quote(task)}"
+    return f"./board?task={quote(task)}"
 
 
 def run_address(run_id: str) -> str:

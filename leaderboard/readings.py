@@ -6,6 +6,7 @@ is read anew. The folders of finished runs do not change either.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -16,16 +17,25 @@ from storage import board_reader as reader
 from storage.board_rows import (
     BoardRow,
     BoardSpan,
+    ChainRow,
     Confusion,
     CurvePoint,
     DecisionRow,
     ElsewhereRow,
+    ExampleRow,
+    GroupRow,
+    LadderRow,
     Mistake,
     Publication,
     ReviewRow,
     RunPage,
+    StageRow,
     Step,
     TaskRow,
+    UsageRow,
+    VersionRow,
+    WaitingRow,
+    WeekRow,
 )
 from storage.home import Home
 from storage.judgements import TaskNotes, Worth
@@ -89,6 +99,33 @@ class Readings:
 
     def decisions(self, review_id: str) -> list[DecisionRow]:
         return _kept(reader.decisions, self.snapshot, review_id)
+
+    def week(self, since: datetime) -> list[WeekRow]:
+        return _kept(reader.week, self.snapshot, since)
+
+    def usage(self) -> list[UsageRow]:
+        return _kept(reader.usage, self.snapshot)
+
+    def waiting(self) -> list[WaitingRow]:
+        return _kept(reader.waiting, self.snapshot)
+
+    def chain(self) -> list[ChainRow]:
+        return _kept(reader.chain, self.snapshot)
+
+    def groups(self, task: str) -> list[GroupRow]:
+        return _kept(reader.groups, self.snapshot, task)
+
+    def stages(self) -> list[StageRow]:
+        return _kept(reader.stages, self.snapshot)
+
+    def ladder(self, task: TaskRow) -> list[LadderRow]:
+        return _kept(reader.ladder, self.snapshot, task.name, task.primary_metric, task.split)
+
+    def versions(self, task: str) -> list[VersionRow]:
+        return _kept(reader.versions, self.snapshot, task)
+
+    def examples(self, run_ids: tuple[str, ...], **asked: Any) -> list[ExampleRow]:
+        return reader.examples(self.home, run_ids, **asked)
 
     def confusion(self, run_id: str) -> list[Confusion]:
         return _kept(_of_home(reader.confusion), self.home.path, run_id)

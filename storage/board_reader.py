@@ -4,6 +4,7 @@ A snapshot never changes, so an answer may be kept under the snapshot's name. Pr
 are queried where they lie, in the run folders.
 """
 
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,24 +17,34 @@ from storage.board import Board, is_sound
 from storage.board_rows import (
     BoardRow,
     BoardSpan,
+    ChainRow,
     Confusion,
     CurvePoint,
     DecisionRow,
     ElsewhereRow,
+    ExampleRow,
     Flag,
+    GroupRow,
+    LadderRow,
     Mistake,
     Publication,
     ReviewRow,
     RunPage,
+    Said,
+    StageRow,
     Step,
     TaskRow,
+    UsageRow,
+    VersionRow,
+    WaitingRow,
+    WeekRow,
 )
 from storage.errors import InternalError
 from storage.evidence_tables import CURVES, PREDICTIONS
 from storage.home import Home
 from storage.judgements import Gate, SeedPool, TargetReading, TaskNotes, Worth
 from storage.published import read_pointer
-from storage.records import Check, EvidenceSummary, Metric, Outcome, RunSpec, Task
+from storage.records import Check, DatasetVersion, EvidenceSummary, Metric, Outcome, RunSpec, Task
 
 T = TypeVar("T")
 
@@ -185,6 +196,46 @@ def decisions(snapshot: Path, review_id: str) -> list[DecisionRow]:
     return _rows(snapshot, DecisionRow, _query("decisions"), review_id=review_id)
 
 
+def week(snapshot: Path, since: datetime) -> list[WeekRow]:
+    """What happened since a moment, by task."""
+    return _rows(snapshot, WeekRow, _query("week"), since=since.replace(tzinfo=None))
+
+
+def usage(snapshot: Path) -> list[UsageRow]:
+    return _rows(snapshot, UsageRow, _query("usage"))
+
+
+def waiting(snapshot: Path) -> list[WaitingRow]:
+    """Runs that have not ended; at most 200."""
+    return _rows(snapshot, WaitingRow, _query("waiting"))
+
+
+def chain(snapshot: Path) -> list[ChainRow]:
+    """Every decision, in the order of the chain."""
+    return _rows(snapshot, ChainRow, _query("chain"))
+
+
+def groups(snapshot: Path, task: str) -> list[GroupRow]:
+    return _rows(snapshot, GroupRow, _query("groups"), task=task)
+
+
+def stages(snapshot: Path) -> list[StageRow]:
+    return _rows(snapshot, StageRow, _query("stages"))
+
+
+def ladder(snapshot: Path, task: str, primary: str, split: str = "test") -> list[LadderRow]:
+    return _rows(snapshot, LadderRow, _query("ladder"), task=task, primary=primary, split=split)
+
+
+def versions(snapshot: Path, task: str) -> list[VersionRow]:
+    """Every version of a task, the newest first."""
+    found = _ask(snapshot, _query("versions"), task=task)
+    return [
+        VersionRow(**row | {"dataset": DatasetVersion.model_validate_json(row["dataset"])})
+        for row in found
+    ]
+
+
 # --- in the run folders --------------------------------------------------------------------------
 
 
@@ -201,6 +252,45 @@ def mistakes(home: Home, run_id: str, limit: int = 12) -> list[Mistake]:
 def curves(home: Home, run_id: str) -> list[CurvePoint]:
     """What was measured while training; empty for methods that do not train in steps."""
     return _parquet(home, run_id, CURVES, CurvePoint, "curves", "curves")
+
+
+def examples(
+    home: Home,
+    run_ids: tuple[str, ...],
+    *,
+    split: str = "test",
+    words: str = "",
+    wrong_only: bool = False,
+    limit: int = 25,
+    offset: int = 0,
+) -> list[ExampleRow]:
+    """Examples with what each run said of them, those that most runs had wrong first."""
+    places = {str(home.run(run_id).evidence / PREDICTIONS): run_id for run_id in run_ids}
+    there = [place for place in places if Path(place).is_file()]
+    if not there:
+        return []
+    with duckdb.connect() as connection:
+        rows = Board(connection).rows(
+            _query("examples"),
+            files=there,
+            split=split,
+            words=words,
+            wrong_only=wrong_only,
+            limit=limit,
+            offset=offset,
+        )
+    return [
+        ExampleRow(
+            **row
+            | {
+                "said": [
+                    Said(places[said["file"]], said["predicted"] or "", bool(said["right"]))
+                    for said in row["said"]
+                ]
+            }
+        )
+        for row in rows
+    ]
 
 
 def _parquet(

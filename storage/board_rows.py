@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from storage.judgements import Gate, SeedPool, TargetReading
-from storage.records import EvidenceSummary, Outcome, RunSpec, Task
+from storage.records import DatasetVersion, EvidenceSummary, Outcome, RunSpec, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,3 +260,137 @@ class Confusion:
     gold: str
     predicted: str
     n: int
+
+
+@dataclass(frozen=True, slots=True)
+class WeekRow:
+    """What happened to a task in the last days."""
+
+    task: str
+    succeeded: int
+    failed: int
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """What one person used for one task; `cost` is None without prices."""
+
+    person: str
+    task: str
+    runs: int
+    failed: int
+    seconds: float
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRow:
+    """A run that has not ended."""
+
+    run_id: str
+    task: str
+    method: str
+    base: str
+    seed: int
+    state: str
+    reason: str
+    requested_by: str
+    attempt: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRow:
+    """A decision with both its links."""
+
+    seq: int
+    review_id: str
+    run_id: str
+    person: str
+    verdict: str
+    reason: str
+    evidence_digest: str
+    decided_at: datetime
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A number of one group of people, of one run."""
+
+    run_id: str
+    method: str
+    base: str
+    seed: int
+    name: str
+    group_name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    missing_because: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """What a run is at on a task that was learnt before it."""
+
+    run_id: str
+    task: str
+    method: str
+    base: str
+    asked: str
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LadderRow:
+    """A run of a spec that was trained on several sizes."""
+
+    run_id: str
+    method: str
+    base: str
+    size_family: str
+    value: float
+    low: float | None
+    high: float | None
+    train_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """A version of a task with the data it was registered on."""
+
+    name: str
+    version: int
+    dataset: DatasetVersion
+    added_by: str
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one run said of an example."""
+
+    run_id: str
+    predicted: str
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleRow:
+    """A test example, and what runs said of it."""
+
+    example_id: str
+    row: int
+    text: str
+    gold: str
+    said: list[Said]

@@ -8,7 +8,8 @@ deleted one is found; a tail cut off is found by the counter, and by the head sh
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import Row
@@ -392,6 +393,48 @@ def _append(db: Connection, review: Review, person: str, verdict: Verdict, reaso
         decision.model_dump(mode="json"),
     )
     return decision
+
+
+class Link(Protocol):
+    """What a link of the chain holds, wherever it was read from."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def review_id(self) -> str: ...
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def person(self) -> str: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def evidence_digest(self) -> str: ...
+    @property
+    def decided_at(self) -> datetime: ...
+    @property
+    def previous_hash(self) -> str: ...
+
+
+def hash_of_link(link: Link) -> str:
+    """The hash that a decision must have; times without a zone are UTC."""
+    at = link.decided_at if link.decided_at.tzinfo else link.decided_at.replace(tzinfo=UTC)
+    return _hash(
+        Decision(
+            seq=link.seq,
+            review_id=link.review_id,
+            run_id=link.run_id,
+            person=link.person,
+            verdict=Verdict(link.verdict),
+            reason=link.reason,
+            evidence_digest=link.evidence_digest,
+            at=at,
+            previous_hash=link.previous_hash,
+            hash="",
+        )
+    )
 
 
 def _hash(decision: Decision) -> str:

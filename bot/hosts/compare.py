@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bot.hosts.board.judged import judged_rows
 from storage import openings
 from storage.errors import BadInput, CorruptFolder
 from storage.home import Home
@@ -23,6 +22,7 @@ from trainer.evaluate.alignment import aligned
 from trainer.evaluate.compare import paired_difference
 from trainer.evaluate.judged import Judged
 from trainer.evaluate.scoring import lower_is_better
+from trainer.evaluate.stored import judged_rows
 
 SHOWN = ("accuracy", "macro_f1", "weighted_f1", "roc_auc", "mcc", "log_loss", "latency_p95_ms")
 NO_RIGHT_OR_WRONG = {TaskKind.REGRESSION, TaskKind.TEXT}

@@ -21,7 +21,6 @@ from pathlib import Path
 
 from bot.hosts.board.checks import amplification, contamination
 from bot.hosts.board.differences import Load
-from bot.hosts.board.judged import judged_rows
 from bot.hosts.board.standings import Around, standings, unplaced
 from bot.settings import Settings, load_settings
 from storage.board import Board, building, is_sound, publish, unpublished
@@ -37,6 +36,7 @@ from storage.standings import Candidate, Placed, TaskBoard, summary_of, task_boa
 from storage.waivers import waivers
 from trainer.evaluate.contamination import Fingerprints
 from trainer.evaluate.judged import Judged
+from trainer.evaluate.stored import judged_rows
 
 log = logging.getLogger(__name__)
 

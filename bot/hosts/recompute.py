@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.hosts.board.judged import judged_rows
 from bot.hosts.projection import place_again
 from storage.errors import BadInput, CorruptFolder
 from storage.home import Home
@@ -25,6 +24,7 @@ from storage.records import Metric, RunState, Split
 from trainer.evaluate.measure import measure
 from trainer.evaluate.output_metrics import measure_outputs
 from trainer.evaluate.outputs import Outputs
+from trainer.evaluate.stored import judged_rows
 
 TOLERANCE = 1e-12
 

@@ -74,7 +74,7 @@ def review_card(facts: ReviewFacts) -> Block:
         blocks.section(f"{title}\n{answers.describe(run.run.spec)}"),
         *blocks.sections(_evidence_lines(run)),
         *blocks.sections(answers.gate_lines(run.gate) if run.gate else []),
-        *blocks.sections([check_words(check) for check in run.checks] or ["No checks."]),
+        *blocks.sections(_check_lines(run.checks) or ["No checks."]),
         *blocks.sections([decision_words(decision) for decision in facts.decisions]),
     ]
     if facts.is_open:
@@ -131,14 +131,21 @@ def _progress(facts: RunFacts) -> list[str]:
 def _results(facts: RunFacts) -> list[str]:
     if facts.summary is None:
         return [facts.note] if facts.note else []
-    flagged = [c for c in facts.checks if c.outcome in {Outcome.WARN, Outcome.FAIL}]
-    not_run = [c.id for c in facts.checks if c.outcome is Outcome.NOT_RUN]
-    passed = [c.id for c in facts.checks if c.outcome is Outcome.PASS]
     lines = [facts.note] if facts.note else []
-    lines += _metric_lines(facts) + [check_words(check) for check in flagged]
+    lines += _metric_lines(facts)
     lines += answers.gate_lines(facts.gate)[:1] if facts.gate else []
-    lines += [f"✓ passed: {', '.join(passed)}"] if passed else []
-    lines += [f"– not run: {', '.join(not_run)}"] if not_run else []
+    return lines + _check_lines(facts.checks)
+
+
+def _check_lines(checks: Sequence[Check]) -> list[str]:
+    """Flags in full, worst first; what passed and what was not measured by name."""
+    failed, warned, passed, missing = (
+        [check for check in checks if check.outcome is outcome]
+        for outcome in (Outcome.FAIL, Outcome.WARN, Outcome.PASS, Outcome.NOT_RUN)
+    )
+    lines = [check_words(check) for check in (*failed, *warned)]
+    lines += [f"✓ passed: {', '.join(check.id for check in passed)}"] if passed else []
+    lines += [f"– not run: {', '.join(check.id for check in missing)}"] if missing else []
     return lines
 
 

@@ -19,12 +19,13 @@ FIELDS = ("task", "method", "base", "epochs", "lr", "rank", "seed", "more")
 """Of the launch form: block id and action id of each."""
 MOST_OPTIONS = 100
 MOST_LISTED = 5
+LABELS = {"lr": "Learning rate", "more": "More settings"}
 HINTS = {
     "epochs": "How often the training rows are seen. Empty: the default of method and base.",
     "lr": "Learning rate, such as 0.001. Empty: the default.",
     "rank": "Of LoRA. Empty: 16.",
     "seed": "Another seed shows how much is luck.",
-    "more": "More settings as key=value, such as `max_minutes=10 subset=10%,100%`.",
+    "more": "As key=value, such as max_minutes=10 subset=10%,100%.",
 }
 
 
@@ -192,7 +193,7 @@ def _line(name: str, value: str, label: str = "", *, optional: bool = True) -> B
     element: Block = {"type": "plain_text_input", "action_id": name, "max_length": 500}
     if value:
         element["initial_value"] = value
-    return _input(name, label or name.capitalize(), element, optional=optional)
+    return _input(name, label or LABELS.get(name, name.capitalize()), element, optional=optional)
 
 
 def _input(name: str, label: str, element: Block, *, optional: bool) -> Block:

@@ -1,0 +1,264 @@
+"""Tables of the smaller pages: comparisons, data, people, decisions. Pure: rows in, markup out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from leaderboard import words
+from leaderboard.markup import board_address, link, pill, run_address, table, text
+from storage.board_rows import (
+    BoardRow,
+    ChainRow,
+    ExampleRow,
+    GroupRow,
+    Said,
+    StageRow,
+    UsageRow,
+    VersionRow,
+    WaitingRow,
+)
+from storage.judgements import Difference
+from storage.records import DatasetVersion, Metric, RunSpec
+
+FIRST = ("accuracy", "macro_f1", "roc_auc", "log_loss", "latency_p95_ms", "cost_per_1000")
+"""Of the numbers that two runs share, those that are shown first."""
+
+
+def differences(found: Iterable[tuple[BoardRow, Difference | str]], metric: str) -> str:
+    """Each run against the first of a comparison."""
+    cells = []
+    for row, difference in found:
+        name = link(run_address(row.run_id), words.method(row.method, row.base))
+        if isinstance(difference, str):
+            cells.append([name, sub(words.MISSING), sub(difference), ""])
+            continue
+        between = words.points_interval(difference.low, difference.high, metric)
+        cells.append(
+            [
+                name + sub(f"seed {row.seed} · {row.run_id}"),
+                num(words.points(difference.value, metric)) + sub(between),
+                text(words.difference(difference.low, difference.high)),
+                f'<span class="tb-num">p = {difference.p:.2g}</span>{sub(f"n = {difference.n:,}")}',
+            ]
+        )
+    return table(["Run", "Difference", "In words", "Test"], cells)
+
+
+def side_by_side(found: Sequence[tuple[BoardRow, Sequence[Metric]]]) -> str:
+    """The numbers that runs share, a column a run."""
+    by_run = [
+        {m.name: m for m in metrics if m.split in {"test", "run"} and not m.group}
+        for _, metrics in found
+    ]
+    shared = set(by_run[0]).intersection(*by_run[1:])
+    names = [n for n in dict.fromkeys((*FIRST, *by_run[0])) if n in shared]
+    columns = ["Metric", *(f"{words.method(r.method, r.base)}, seed {r.seed}" for r, _ in found)]
+    cells = [
+        [f'<span class="tb-strong">{text(words.metric(name))}</span>']
+        + [_number(numbers[name]) for numbers in by_run]
+        for name in names
+    ]
+    return table(columns, cells)
+
+
+def specs(found: Sequence[RunSpec], run_ids: Sequence[str]) -> str:
+    """What differs in what was asked for, a column a run."""
+    flat = [_flat(spec.model_dump(mode="json", exclude={"task", "mix"})) for spec in found]
+    keys = dict.fromkeys(key for one in flat for key in one)
+    rows = [(key, [one.get(key) for one in flat]) for key in keys]
+    cells = [
+        [text(key), *(text("default" if value is None else value) for value in values)]
+        for key, values in rows
+        if len({str(value) for value in values}) > 1
+    ]
+    if not cells:
+        return sub("Nothing differs.")
+    return table(["Setting", *run_ids[: len(found)]], cells)
+
+
+def waiting(found: Iterable[WaitingRow]) -> str:
+    """Runs that have not ended, in the order of the queue."""
+    cells = [
+        [
+            pill(words.state(row.state), row.state),
+            link(run_address(row.run_id), words.method(row.method, row.base))
+            + sub(f"seed {row.seed}, attempt {row.attempt}" if row.attempt else f"seed {row.seed}"),
+            link(board_address(row.task), row.task),
+            text(row.reason),
+            f"{text(row.requested_by)}{sub(words.ago(row.created_at))}",
+        ]
+        for row in found
+    ]
+    return table(["State", "Run", "Task", "Why", "By"], cells)
+
+
+def usage(found: Iterable[UsageRow]) -> str:
+    """What each person used, by task."""
+    cells = [
+        [
+            text(row.person),
+            link(board_address(row.task), row.task),
+            _cell(f"{row.runs:,}") + sub(f"{row.failed} failed" if row.failed else ""),
+            _cell(words.duration(row.seconds)),
+            _cell(words.cost(row.cost)),
+        ]
+        for row in found
+    ]
+    return table(["Person", "Task", "Runs", "Machine time", "Cost"], cells)
+
+
+def chain(found: Iterable[ChainRow]) -> str:
+    """Decisions with both links of the chain."""
+    cells = [
+        [
+            _cell(str(row.seq)),
+            pill(
+                "approved" if row.verdict == "approve" else "rejected",
+                "approved" if row.verdict == "approve" else "rejected",
+            ),
+            link(run_address(row.run_id), row.run_id) + sub(row.review_id),
+            f"{text(row.person)}{sub(words.moment(row.decided_at))}",
+            text(row.reason),
+            f'<span class="tb-mono">{text(row.hash[:12])}</span>'
+            + sub(f"after {row.previous_hash[:12] or 'none'}"),
+        ]
+        for row in found
+    ]
+    return table(["#", "Decision", "Run", "By", "Reason", "Link"], cells)
+
+
+def splits(found: DatasetVersion) -> str:
+    """Rows and labels of each split."""
+    cells = [
+        [
+            f'<span class="tb-strong">{text(part.split.value)}</span>',
+            _cell(f"{part.rows:,}"),
+            text(_counts(part.class_counts)),
+        ]
+        for part in found.splits
+    ]
+    return table(["Split", "Rows", "Labels"], cells)
+
+
+def versions(found: Iterable[VersionRow]) -> str:
+    """Versions of a task, the newest first."""
+    cells = [
+        [
+            _cell(str(row.version)),
+            f'<span class="tb-mono">{text(row.dataset.content_digest[:12])}</span>',
+            _cell("/".join(f"{part.rows:,}" for part in row.dataset.splits)),
+            f"{text(row.added_by)}{sub(words.moment(row.added_at))}",
+        ]
+        for row in found
+    ]
+    return table(["Version", "Data", "Train/validation/test", "Registered"], cells)
+
+
+def files(found: DatasetVersion) -> str:
+    """The files of a version, with their hashes."""
+    cells = [
+        [
+            text(file.role),
+            text(file.path.rpartition("/")[2]),
+            _cell(f"{file.rows:,}"),
+            f'<span class="tb-mono">{text(file.sha256[:16])}</span>',
+        ]
+        for file in found.files
+    ]
+    return table(["Role", "File", "Rows", "SHA-256"], cells)
+
+
+def group_rows(found: Iterable[GroupRow]) -> str:
+    """Numbers of one run by group of people."""
+    cells = [
+        [
+            f'<span class="tb-strong">{text(row.group_name.replace(":", " = ", 1))}</span>',
+            text(words.metric(row.name.replace(":", ": ", 1))),
+            sub(row.missing_because or words.MISSING)
+            if row.value is None
+            else f'<span class="tb-num">{words.number(row.value)}</span>'
+            + sub(words.interval(row.low, row.high)),
+            _cell(f"{row.n:,}"),
+        ]
+        for row in found
+    ]
+    return table(["Group", "Number", "Value", "n"], cells)
+
+
+def stages(found: Sequence[StageRow]) -> str:
+    """The stage × task matrix: a row a run, a column an earlier task."""
+    asked = list(dict.fromkeys(row.asked for row in found))
+    runs: Mapping[str, list[StageRow]] = {
+        run_id: [row for row in found if row.run_id == run_id]
+        for run_id in dict.fromkeys(row.run_id for row in found)
+    }
+    cells = []
+    for run_id, rows in runs.items():
+        name = link(run_address(run_id), words.method(rows[0].method, rows[0].base))
+        line = [name + sub(f"learnt {rows[0].task}")]
+        for task in asked:
+            shown = [
+                f"{num(words.number(row.value))} {text(words.metric(row.name))}"
+                + sub(f"{words.interval(row.low, row.high)} · n = {row.n:,}")
+                for row in rows
+                if row.asked == task
+            ]
+            line.append("".join(shown) or sub("not asked"))
+        cells.append(line)
+    return table(["Run", *asked], cells)
+
+
+def examples(found: Iterable[ExampleRow], runs: Sequence[BoardRow]) -> str:
+    """Examples with what each run said, right or wrong in words."""
+    columns = ["Text", "Right", *(f"{words.method(r.method, r.base)}, seed {r.seed}" for r in runs)]
+    cells = []
+    for row in found:
+        by_run = {said.run_id: said for said in row.said}
+        cells.append(
+            [f"{text(row.text)}{sub(f'row {row.row}')}", text(row.gold)]
+            + [_said(by_run.get(run.run_id)) for run in runs]
+        )
+    return table(columns, cells)
+
+
+def num(value: str) -> str:
+    return f'<span class="tb-num">{text(value)}</span>'
+
+
+def sub(value: str) -> str:
+    return f'<span class="tb-sub">{text(value)}</span>' if value else ""
+
+
+def _said(said: Said | None) -> str:
+    if said is None:
+        return sub("not asked")
+    mark, kind = ("✓", "tb-pass") if said.right else ("✗", "tb-fail")
+    return f'<span class="tb-outcome {kind}">{mark} {text(said.predicted)}</span>'
+
+
+def _number(metric: Metric) -> str:
+    if metric.value is None:
+        return sub(metric.missing_because or words.MISSING)
+    if metric.split == "run":
+        return _cell(words.amount(metric.name, metric.value))
+    return (
+        f'<span class="tb-num">{words.number(metric.value)}</span>'
+        f"{sub(words.interval(metric.low, metric.high))}"
+    )
+
+
+def _cell(value: str) -> str:
+    return f'<span class="{"tb-sub" if value == words.MISSING else "tb-num"}">{text(value)}</span>'
+
+
+def _counts(counts: Mapping[str, int], most: int = 12) -> str:
+    shown = sorted(counts.items(), key=lambda pair: -pair[1])
+    listed = ", ".join(f"{label} {count:,}" for label, count in shown[:most])
+    more = len(shown) - most
+    return (listed + (f" and {more} more" if more > 0 else "")) or "answers are written"
+
+
+def _flat(value: Mapping[str, Any]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, item in value.items():
+        found |= _flat(item) if isinstance(item, dict) else {key: item}
+    return found

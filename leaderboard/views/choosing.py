@@ -1,0 +1,49 @@
+"""What several pages ask first: of which task, and which runs. The address keeps the answer."""
+
+import streamlit as st
+
+from leaderboard import words
+from leaderboard.readings import Readings
+from storage.board_rows import BoardRow, TaskRow
+
+MOST_RUNS = 500
+
+
+def choose_task(board: Readings) -> TaskRow | None:
+    """The task that the address names, else the one with the most results; None without tasks."""
+    tasks = board.tasks()
+    if not tasks:
+        st.markdown("No task yet. Register one: `tuneboard task add FILE`.")
+        return None
+    names = [task.name for task in tasks]
+    if (asked := st.query_params.get("task")) and asked not in names:
+        st.warning(f"There is no task {words.plain(repr(asked))} on this board.")
+    fallback = max(range(len(tasks)), key=lambda place: tasks[place].standings)
+    chosen = st.selectbox("Task", names, index=fallback, key="task", bind="query-params", width=320)
+    return tasks[names.index(chosen)]
+
+
+def choose_runs(rows: list[BoardRow], most: int, fewest: int = 2) -> list[BoardRow]:
+    """Some runs of a board, the first of it where the address names none."""
+    known = {row.run_id: row for row in rows if row.value is not None}
+    asked = [name for name in st.query_params.get("runs", "").split(",") if name in known]
+    default = asked or list(known)[:fewest]
+    chosen = st.multiselect(
+        f"Runs, up to {most}",
+        list(known),
+        default=default,
+        max_selections=most,
+        format_func=lambda run_id: named(known[run_id]),
+        placeholder="Choose runs",
+    )
+    st.query_params["runs"] = ",".join(chosen)
+    return [known[run_id] for run_id in chosen]
+
+
+def named(row: BoardRow) -> str:
+    return f"{words.method(row.method, row.base)}, seed {row.seed} ({row.run_id})"
+
+
+def all_rows(board: Readings, task: TaskRow) -> list[BoardRow]:
+    """The board of a task, its best 500."""
+    return board.board_rows(task, (), MOST_RUNS, 0)

@@ -1,0 +1,53 @@
+"""Test examples, and what several runs said of each."""
+
+import streamlit as st
+
+from leaderboard import listings, words
+from leaderboard.readings import Readings
+from leaderboard.views.choosing import all_rows, choose_runs, choose_task
+from leaderboard.views.opening import with_board
+
+MOST_RUNS = 4
+PAGE_ROWS = 25
+
+
+def show() -> None:
+    """Draw the page; the address names task and runs."""
+    with_board(_draw)
+
+
+def _draw(board: Readings) -> None:
+    st.title("Examples")
+    task = choose_task(board)
+    if task is None:
+        return
+    if task.task.sealed:
+        st.info(
+            "The test set of this task is sealed: its examples are not shown. Look at the "
+            "validation examples on a run's page.",
+            icon=":material/lock:",
+        )
+        return
+    chosen = choose_runs(all_rows(board, task), MOST_RUNS)
+    if not chosen:
+        st.info("Choose a run.", icon=":material/rule:")
+        return
+    left, right = st.columns([3, 2])
+    asked = left.text_input("Words in the text", placeholder="refund", max_chars=200)
+    wrong = right.toggle("Only where a run was wrong", value=True)
+    page = int(st.number_input("Page", 1, 400, key="page", width=160))
+    found = board.examples(
+        tuple(row.run_id for row in chosen),
+        words=asked,
+        wrong_only=wrong,
+        limit=PAGE_ROWS,
+        offset=PAGE_ROWS * (page - 1),
+    )
+    if not found:
+        st.markdown("No example is like this.")
+        return
+    st.html(listings.examples(found, chosen))
+    st.caption(
+        f"Those that most runs had wrong come first, {words.plural(PAGE_ROWS, 'row')} a page. "
+        "Texts are shown as they are in the file, and cut after 500 characters."
+    )

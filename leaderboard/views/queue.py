@@ -1,0 +1,35 @@
+"""What runs and waits, and what everybody's runs used."""
+
+import streamlit as st
+
+from leaderboard import listings, words
+from leaderboard.readings import Readings
+from leaderboard.views.opening import with_board
+
+
+def show() -> None:
+    """Draw the page."""
+    with_board(_draw)
+
+
+def _draw(board: Readings) -> None:
+    st.title("Queue and cost")
+    waiting = board.waiting()
+    if waiting:
+        active = sum(row.state == "active" for row in waiting)
+        st.markdown(f"{active} training, {len(waiting) - active} waiting, in this order.")
+        st.html(listings.waiting(waiting))
+    else:
+        st.markdown("Nothing is training and nothing waits.")
+    st.subheader("What was used")
+    found = board.usage()
+    if not found:
+        st.markdown("No run was started yet.")
+        return
+    st.html(listings.usage(found))
+    hours = sum(row.seconds for row in found) / 3600
+    runs = words.plural(sum(row.runs for row in found), "run")
+    st.caption(
+        f"{runs}, {hours:,.1f} hours of machine time, failed and repeated attempts included. Costs "
+        "are of finished runs, where tuneboard.toml has prices."
+    )
