@@ -6,7 +6,7 @@ from leaderboard import listings, words
 from leaderboard.readings import Readings
 from leaderboard.views.opening import with_board
 from storage.board_rows import ChainRow
-from storage.reviews import hash_of_link
+from storage.reviews import GENESIS, hash_of_link
 
 
 def show() -> None:
@@ -46,7 +46,7 @@ def _verify(found: list[ChainRow], head: str) -> None:
 
 def _problem(found: list[ChainRow], head: str) -> str:
     """What is wrong with the chain; empty where nothing is."""
-    before = ""
+    before = GENESIS
     for place, link in enumerate(found, 1):
         if link.seq != place:
             return f"Decision {place} is missing: {link.seq} stands in its place."

@@ -15,6 +15,7 @@ import pytest
 
 import leaderboard
 from leaderboard import words
+from leaderboard.app import PAGES
 from storage import board_reader as reader
 from storage.board_rows import BoardRow
 from storage.home import Home
@@ -106,7 +107,7 @@ def test_a_deep_link_opens_its_task_and_methods(browser: Any, address: str) -> N
 
 def test_choosing_a_task_is_written_into_the_address(browser: Any, address: str) -> None:
     page = browser.new_page()
-    page.goto(address)
+    page.goto(f"{address}/board")
     page.get_by_role("combobox").click(timeout=WAIT_MS)
     page.get_by_role("option", name="pilot").click()
     page.get_by_role("heading", name="pilot").wait_for(timeout=WAIT_MS)
@@ -120,4 +121,27 @@ def test_a_deep_link_opens_a_review(browser: Any, address: str, snapshot: Path) 
     page.goto(f"{address}/review?review_id={review.id}")
     page.get_by_text("REASON").first.wait_for(timeout=WAIT_MS)
     assert review.evidence_digest in page.inner_text(".tb-facts")
+    page.close()
+
+
+@pytest.mark.parametrize("name", sorted(set(PAGES) - {"run", "review"}))
+def test_a_page_has_no_serious_fault_for_who_cannot_see_it(
+    browser: Any, address: str, name: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not there")
+    page = browser.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(f"{address}/{name}")
+    page.locator("h1").first.wait_for(timeout=WAIT_MS)
+    page.wait_for_load_state("networkidle")
+    found = axe.Axe().run(page).response["violations"]
+    serious = [
+        f"{one['id']}: {node['html'][:120]}"
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+        for node in one["nodes"]
+    ]
+    assert serious == []
+    assert problems == []
     page.close()

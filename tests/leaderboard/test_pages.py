@@ -1,0 +1,130 @@
+"""The smaller pages: what they show is what the board holds, and what is missing is said."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import golden
+import pytest
+from pages import Draw, html, said
+
+from bot.hosts.projection import project
+from leaderboard import words
+from leaderboard.app import MENU, PAGES
+from leaderboard.views import audit, tradeoffs
+from storage import board_reader as reader
+from storage.board_rows import BoardRow
+from storage.home import Home
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a task and nothing else."""
+    made = golden.make_home(tmp_path_factory.mktemp("empty"), runs=0, test_rows=240)
+    project(made)
+    return made.path
+
+
+@pytest.mark.parametrize("page", [name for name in PAGES if name != "run"])
+def test_every_page_can_be_drawn_with_and_without_runs(
+    draw: Draw, empty: Path, tmp_path: Path, page: str
+) -> None:
+    for folder in (None, empty):
+        test = draw(page, folder=folder)
+        assert test.title
+    assert draw(page, folder=tmp_path).title
+
+
+def test_every_page_is_in_the_menu() -> None:
+    assert {name for entries in MENU.values() for name in entries} == set(PAGES)
+
+
+def test_the_overview_says_of_each_task_what_a_manager_asks(
+    draw: Draw, rows: list[BoardRow], snapshot: Path
+) -> None:
+    page = html(draw("overview"))
+    assert words.method(rows[0].method, rows[0].base) in page
+    assert f"{words.number(rows[0].value)} (" in page
+    judged = reader.verdict(snapshot, "tickets")
+    assert judged is not None
+    assert words.plain(judged[0].sentence) in said(draw("overview"))
+    assert draw("overview", task="tickets").title[0].value == "tickets"
+
+
+def test_two_runs_are_compared_on_the_same_rows(draw: Draw, rows: list[BoardRow]) -> None:
+    pair = [row for row in rows if row.value is not None and row.ranked][:2]
+    test = draw("compare", task="tickets", runs=",".join(row.run_id for row in pair))
+    page = html(test)
+    for row in pair:
+        assert f">{words.number(row.value)}<" in page
+    assert "p = " in page
+    assert f"n = {pair[0].n:,}" in page
+    assert "examples?task=tickets" in page
+
+
+def test_only_one_run_is_no_comparison(draw: Draw, rows: list[BoardRow]) -> None:
+    test = draw("compare", task="tickets", runs=rows[0].run_id)
+    assert "Choose two runs" in test.info[0].value
+
+
+def test_examples_can_be_searched(draw: Draw, home: Home, rows: list[BoardRow]) -> None:
+    ids = tuple(row.run_id for row in rows if row.value is not None)[:2]
+    every = reader.examples(home, ids, limit=1000)
+    wrong = reader.examples(home, ids, wrong_only=True, limit=1000)
+    assert 0 < len(wrong) < len(every) == 240
+    assert all(len(row.said) == 2 for row in every)
+    assert any(not said.right for said in wrong[0].said)
+    word = wrong[0].text.split()[0]
+    test = draw("examples", task="tickets", runs=",".join(ids))
+    test.text_input[0].set_value(word).run()
+    shown = html(test)
+    assert word in shown
+    test.text_input[0].set_value("no text has these words").run()
+    assert "No example is like this" in said(test)
+
+
+def test_the_front_holds_what_no_other_beats_in_both() -> None:
+    def row(run_id: str, value: float, cost: float) -> Any:
+        return type("Row", (), {"run_id": run_id, "value": value, "cost": cost})()
+
+    rows = [row("cheap", 0.7, 1), row("good", 0.9, 5), row("beaten", 0.8, 6), row("worse", 0.6, 2)]
+    assert tradeoffs._front(rows, "cost", less_is_better=False) == {"cheap", "good"}
+    assert tradeoffs._front(rows, "cost", less_is_better=True) == {"cheap", "worse"}
+
+
+def test_the_chain_is_verified_and_a_changed_link_is_found(draw: Draw, snapshot: Path) -> None:
+    test = draw("audit")
+    test.button[0].click().run()
+    assert "links hold" in test.success[0].value
+    found = reader.chain(snapshot)
+    head = reader.publication(snapshot).chain_head
+    assert audit._problem(found, head) == ""
+
+    changed = [replace(found[0], reason="another"), *found[1:]]
+    assert "not as it was written" in audit._problem(changed, head)
+    assert "missing" in audit._problem(found[1:], head)
+    assert "head" in audit._problem(found, "0" * 64)
+
+
+def test_what_was_used_adds_up_to_all_runs(snapshot: Path, draw: Draw) -> None:
+    found = reader.usage(snapshot)
+    with_board = draw("queue")
+    total = sum(row.runs for row in found)
+    assert f"{total} runs" in said(with_board)
+    assert {row.task for row in found} == {"tickets", "pilot"}
+
+
+def test_the_data_of_a_task_is_shown_with_its_splits(draw: Draw, snapshot: Path) -> None:
+    page = html(draw("data", task="tickets"))
+    newest = reader.versions(snapshot, "tickets")[0]
+    for part in newest.dataset.splits:
+        assert f">{part.rows:,}<" in page
+    assert newest.dataset.content_digest[:12] in page
+
+
+def test_every_metric_that_ranks_is_explained() -> None:
+    from leaderboard.formulas import METRICS
+    from storage.records import PRIMARY_METRICS
+
+    ranking = {name for names in PRIMARY_METRICS.values() for name in names}
+    assert ranking - {"entity_precision", "entity_recall"} <= set(METRICS)
