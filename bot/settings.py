@@ -72,12 +72,15 @@ class HostSettings(Record):
 class SlackSettings(Record):
     """`[slack]`: the team, the channel where runs are told of, and where the API is.
 
-    `launch_channels` (ids) are where runs may be asked for; none given means everywhere.
+    `launch_channels` (ids) are where runs may be asked for; none given means everywhere. Reviewers
+    are reminded every `remind_hours`; with `weekly`, the channel gets the week on Mondays.
     """
 
     team: str | None = None
     channel: str | None = None
     launch_channels: tuple[str, ...] = ()
+    remind_hours: float | None = Field(default=None, gt=0, le=24 * 30)
+    weekly: bool = False
     api_url: str = "https://slack.com/api/"
 
 

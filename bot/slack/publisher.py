@@ -28,6 +28,7 @@ from bot.slack import blocks, cards, facts
 from bot.slack.board_watch import BoardWatch
 from bot.slack.home import home_of
 from bot.slack.posts import Gone, NeverSaid, Posts, TryLater
+from bot.slack.rounds import Rounds
 from bot.slack.run_listener import SlackRunListener
 from bot.slack.speech import Target
 from storage import outbox
@@ -55,6 +56,7 @@ class Publisher:
         self._channel = actions.settings.slack.channel or ""
         self._relay = Relay(actions.ledger, actions.home, SlackRunListener(actions))
         self._boards = BoardWatch(actions.ledger, actions.home)
+        self._rounds = Rounds(actions)
         self._free_at: dict[str, float] = {}
         self._shown: dict[str, str] = {}
         self._lock: int | None = None
@@ -78,6 +80,7 @@ class Publisher:
         for part in (
             self._relay.tick,
             self._boards.tick,
+            self._rounds.tick,
             self._say_words_due,
             self._say_in_channel,
         ):
