@@ -26,6 +26,7 @@ from bot.redaction import configure_logging
 from bot.settings import Secrets, home_from, load_settings
 from bot.slack.app import build_app, build_client
 from bot.slack.deadline import PunctualLedger
+from bot.slack.http import HttpServer
 from bot.slack.posts import Posts
 from bot.slack.publisher import Publisher
 from bot.slack.slow import SlowWorker
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        _run(home, stop, works=not options.no_work)
+        _run(home, stop, works=not options.no_work, http=options.http)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -68,9 +69,9 @@ def is_healthy(home: Home) -> bool:
     return bool(found["ok"]) and time.time() - float(found["at"]) < HEALTH_LIMIT_S
 
 
-def _run(home: Home, stop: threading.Event, *, works: bool) -> None:
+def _run(home: Home, stop: threading.Event, *, works: bool, http: str) -> None:
     settings = load_settings(home)
-    bot_token, app_token = _tokens()
+    bot_token, other = _tokens(http=bool(http))
     home.create()
     ledger = PunctualLedger.open(home.ledger_file)
     actions = Actions(ledger, home, settings)
@@ -82,7 +83,7 @@ def _run(home: Home, stop: threading.Event, *, works: bool) -> None:
         for part in (slow, publisher):
             part.start()
             stack.callback(part.stop)
-        socket = _connect(actions, client, app_token, stop)
+        socket = _connect(actions, client, other, stop, http)
         if socket is None:
             return
         stack.callback(socket.close)
@@ -96,9 +97,14 @@ def _run(home: Home, stop: threading.Event, *, works: bool) -> None:
 
 
 def _connect(
-    actions: Actions, client: WebClient, app_token: str, stop: threading.Event
-) -> Socket | None:
-    """A connected socket; None where the end came first. An unreachable Slack is tried again.
+    actions: Actions, client: WebClient, other: str, stop: threading.Event, http: str
+) -> Socket | HttpServer | None:
+    """A connected socket, or a server; None where the end came first. An unreachable Slack is tried
+    again.
+
+    Args:
+        other: The app-level token, or the signing secret for HTTP.
+        http: HOST:PORT to listen at; empty for a socket.
 
     Raises:
         BadInput: Slack does not accept a token.
@@ -106,7 +112,8 @@ def _connect(
     wait_s = 1.0
     while not stop.is_set():
         try:
-            socket = Socket(build_app(actions, client), app_token)
+            app = build_app(actions, client)
+            socket = HttpServer(app, other, *_place(http)) if http else Socket(app, other)
             socket.connect()
         except (BoltError, SlackApiError) as error:
             if _is_refusal(error):
@@ -130,14 +137,24 @@ def _is_refusal(error: Exception) -> bool:
     return any(word in str(error) for word in words)
 
 
-def _tokens() -> tuple[str, str]:
+def _tokens(*, http: bool) -> tuple[str, str]:
+    """The bot token, and what proves that a request is Slack's."""
     secrets = Secrets()
-    if secrets.slack_bot_token is None or secrets.slack_app_token is None:
+    other = secrets.slack_signing_secret if http else secrets.slack_app_token
+    if secrets.slack_bot_token is None or other is None:
+        second = "SLACK_SIGNING_SECRET" if http else "SLACK_APP_TOKEN (xapp-…)"
         raise BadInput(
-            "SLACK_BOT_TOKEN (xoxb-…) and SLACK_APP_TOKEN (xapp-…) are needed in the environment; "
-            "docs/setup.md says where Slack shows them. Without Slack: `tuneboard demo`."
+            f"SLACK_BOT_TOKEN (xoxb-…) and {second} are needed in the environment; "
+            "docs/slack.md says where Slack shows them. Without Slack: `tuneboard demo`."
         )
-    return secrets.slack_bot_token.get_secret_value(), secrets.slack_app_token.get_secret_value()
+    return secrets.slack_bot_token.get_secret_value(), other.get_secret_value()
+
+
+def _place(http: str) -> tuple[str, int]:
+    host, _, port = http.rpartition(":")
+    if not host or not port.isdigit():
+        raise BadInput(f"--http is {http!r}: give HOST:PORT, such as 127.0.0.1:3000.")
+    return host, int(port)
 
 
 def _health_file(home: Home) -> Path:
@@ -155,6 +172,9 @@ def _tell_health(home: Home, *, ok: bool) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tuneboard-bot", description="The bot of a Tuneboard.")
     parser.add_argument("--home", help="the home folder (else TUNEBOARD_HOME, else ./.tuneboard)")
+    parser.add_argument(
+        "--http", default="", metavar="HOST:PORT", help="listen there instead of on a socket"
+    )
     parser.add_argument(
         "--no-work", action="store_true", help="answer only; another process works on the queue"
     )

@@ -147,12 +147,14 @@ class Settings(Record):
 
 
 class Secrets(BaseSettings):
-    """Tokens, from the environment only: SLACK_BOT_TOKEN and SLACK_APP_TOKEN."""
+    """From the environment only: SLACK_BOT_TOKEN, and SLACK_APP_TOKEN for the socket or
+    SLACK_SIGNING_SECRET for HTTP."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     slack_bot_token: SecretStr | None = None
     slack_app_token: SecretStr | None = None
+    slack_signing_secret: SecretStr | None = None
 
     @cached_property
     def complete(self) -> bool:
