@@ -1,6 +1,9 @@
 """What goes out and comes in: predictions of other models, the board as a file, a model card."""
 
+import contextlib
 import json
+import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -18,7 +21,7 @@ from bot.hosts.projection_child import ask_child
 from bot.paths import path_of
 from bot.replies import Reply
 from bot.settings import child_environment, os_user
-from storage import tasks
+from storage import openings, tasks
 from storage.database import new_id
 from storage.errors import BadData, BadInput, InternalError, UnknownName
 from storage.imports import known_import, record_import
@@ -181,3 +184,28 @@ def _trainer(words: Sequence[str], question: str) -> dict[str, Any]:
             raise BadData(str(found["error"]["message"]))
         raise InternalError(str(found["error"]["message"]))
     return found
+
+
+def serve(actions: Actions, words: Sequence[str]) -> Reply:
+    """Serve a run on the loopback until nobody has asked for a while, or Ctrl-C."""
+    run = actions.ledger.run(words[0])
+    if openings.is_hidden(actions.ledger, run):
+        raise BadInput(f"{run.id} has sealed scores; put it up for review first.")
+    given = dict(word.partition("=")[::2] for word in words[1:])
+    unknown = sorted(set(given) - {"port", "idle"})
+    if unknown or not all(value.isdigit() for value in given.values()):
+        raise BadInput("Write `serve RUN [port=8899] [idle=10]`, idle in minutes.")
+    token = os.environ.get("TUNEBOARD_SERVE_TOKEN") or secrets.token_hex(16)
+    port, idle = given.get("port", "8899"), 60 * int(given.get("idle", "10"))
+    asked = [sys.executable, "-P", "-m", "trainer", "serve", str(actions.home.run(run.id).path)]
+    asked += ["--port", port, "--idle", str(idle)]
+    sys.stderr.write(
+        f"Loading {run.id}. For the page Try it, start the leaderboard with\n"
+        f"TUNEBOARD_SERVE=http://127.0.0.1:{port} TUNEBOARD_SERVE_TOKEN={token}\n"
+    )
+    environment = child_environment() | {"TUNEBOARD_SERVE_TOKEN": token}
+    with contextlib.suppress(KeyboardInterrupt):
+        done = subprocess.run(asked, env=environment, check=False)
+        if done.returncode:
+            raise BadInput(f"{run.id} cannot be served; the lines above say why.")
+    return Reply(f"{run.id} is not served any more.", run_id=run.id, data={"run": run.id})

@@ -247,6 +247,12 @@ VERBS = {
         exchange.merge,
         words=range(2, 5),
     ),
+    "serve": LocalVerb(
+        "serve RUN [port=8899] [idle=10]",
+        "answer on this machine with a finished run, to try it",
+        exchange.serve,
+        words=range(1, 4),
+    ),
     "policy": LocalVerb(
         "policy check FILE",
         "explain a policy, rule by rule, and its mistakes",

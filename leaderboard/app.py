@@ -26,6 +26,7 @@ from leaderboard.views import (
     review,
     run,
     tradeoffs,
+    tryit,
 )
 
 PAGES: dict[str, Callable[[], None]] = {
@@ -38,6 +39,7 @@ PAGES: dict[str, Callable[[], None]] = {
     "data": data.show,
     "fairness": fairness.show,
     "retention": retention.show,
+    "try": tryit.show,
     "review": review.show,
     "production": production.show,
     "queue": queue.show,
@@ -57,6 +59,7 @@ MENU = {
         "data": ("Data", ":material/database:"),
         "fairness": ("Fairness", ":material/diversity_3:"),
         "retention": ("Retention", ":material/history:"),
+        "try": ("Try it", ":material/chat:"),
     },
     "Decisions": {
         "review": ("Reviews", ":material/verified:"),

@@ -224,6 +224,27 @@ def num(value: str) -> str:
     return f'<span class="tb-num">{text(value)}</span>'
 
 
+def answers(tuned: Mapping[str, Any], base: Mapping[str, Any] | None) -> str:
+    """What a model and its base say of one text, with the likeliest labels."""
+    columns = ["", "Answer", "How sure", "Took"]
+    cells = [
+        [
+            f'<span class="tb-strong">{name}</span>',
+            text(found["answer"]) or sub("nothing"),
+            text(_shares(found.get("probabilities") or {})) or sub("–"),
+            _cell(words.milliseconds(found["milliseconds"])),
+        ]
+        for name, found in (("tuned", tuned), ("its base", base))
+        if found is not None
+    ]
+    return table(columns, cells)
+
+
+def _shares(found: Mapping[str, float], most: int = 4) -> str:
+    likeliest = sorted(found.items(), key=lambda pair: -pair[1])[:most]
+    return ", ".join(f"{label} {100 * share:.1f} %" for label, share in likeliest)
+
+
 def sub(value: str) -> str:
     return f'<span class="tb-sub">{text(value)}</span>' if value else ""
 

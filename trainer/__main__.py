@@ -25,7 +25,7 @@ from typing import TextIO
 
 from pydantic import TypeAdapter, ValidationError
 
-from storage.errors import BadInput, UserError
+from storage.errors import BadInput, CorruptFolder, UserError
 from storage.records import (
     EXIT_CANCELLED,
     EXIT_DONE,
@@ -62,6 +62,8 @@ def main(words: Sequence[str] | None = None) -> int:
     limit_threads(threads)
     if asked.verb == "run":
         return _run(RunFolder(Path(asked.run_dir)), asked.attempt, threads)
+    if asked.verb == "serve":
+        return _serve(asked)
     if asked.verb == "help-train":
         return _help_train(RunFolder(Path(asked.run_dir)), asked.attempt, threads)
     with _only_json_on_stdout() as out:
@@ -89,6 +91,11 @@ def _parser() -> argparse.ArgumentParser:
     helper = verbs.add_parser("help-train", help="one more process of a run's training")
     helper.add_argument("run_dir")
     helper.add_argument("attempt", type=int)
+    serve = verbs.add_parser("serve", help="answer over HTTP, to try a finished run")
+    serve.add_argument("run_dir")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=0)
+    serve.add_argument("--idle", type=float, default=600.0, help="seconds until it ends by itself")
     inspect = verbs.add_parser("inspect", help="read, check and hash a task's data; prints JSON")
     inspect.add_argument("task", help="a Task record as JSON; - reads standard input")
     verbs.add_parser("bases", help="size, context and memory of bases, of BaseRefs (stdin)")
@@ -173,6 +180,30 @@ def _help_train(folder: RunFolder, attempt: int, threads: int) -> int:
         from_environment(),
     )
     return EXIT_DONE
+
+
+def _serve(asked: argparse.Namespace) -> int:
+    """Serve a run until nobody asks; says its address as one line of JSON."""
+    from trainer.serving import opened, serve
+
+    token = Settings().serve_token
+    if token is None:
+        log.error("TUNEBOARD_SERVE_TOKEN is needed in the environment: what askers must know")
+        return BadInput.exit_code
+    try:
+        served = opened(RunFolder(Path(asked.run_dir)))
+        serve(served, token.get_secret_value(), asked.host, asked.port, asked.idle, _told)
+    except (UserError, CorruptFolder, OSError) as error:
+        log.error("%s", error)
+        return BadInput.exit_code
+    except KeyboardInterrupt:
+        pass
+    return EXIT_DONE
+
+
+def _told(address: str) -> None:
+    sys.stdout.write(json.dumps({"address": address}) + "\n")
+    sys.stdout.flush()
 
 
 def _left_behind(

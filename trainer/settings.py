@@ -2,17 +2,18 @@
 
 import os
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Read from the environment: `TUNEBOARD_THREADS`, and `TUNEBOARD_PROCESSES` that train together
-    (a GPU each)."""
+    """Read from the environment: `TUNEBOARD_THREADS`, `TUNEBOARD_PROCESSES` that train together (a
+    GPU each), and `TUNEBOARD_SERVE_TOKEN` for those who ask a served run."""
 
     model_config = SettingsConfigDict(env_prefix="TUNEBOARD_", frozen=True, extra="ignore")
 
     threads: int | None = Field(default=None, ge=1, le=1024)
+    serve_token: SecretStr | None = None
     processes: int = Field(default=1, ge=1, le=64)
 
     @property

@@ -1,6 +1,11 @@
 """The smaller pages: what they show is what the board holds, and what is missing is said."""
 
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +133,51 @@ def test_every_metric_that_ranks_is_explained() -> None:
 
     ranking = {name for names in PRIMARY_METRICS.values() for name in names}
     assert ranking - {"entity_precision", "entity_recall"} <= set(METRICS)
+
+
+def test_a_served_model_is_asked_from_the_page(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "tuneboard serve RUN" in draw("try").code[0].value
+    with _a_model() as address:
+        monkeypatch.setenv("TUNEBOARD_SERVE", address)
+        monkeypatch.setenv("TUNEBOARD_SERVE_TOKEN", "right")
+        test = draw("try")
+        test.text_area[0].set_value("where is my <b>parcel</b>")
+        test.button[0].click().run()
+        page = html(test)
+        assert "delivery 90.0 %, refund 10.0 %" in page
+        assert "its base" in page
+        monkeypatch.setenv("TUNEBOARD_SERVE_TOKEN", "wrong")
+        assert "does not answer" in draw("try").warning[0].value
+    assert "does not answer" in draw("try").warning[0].value
+
+
+@contextmanager
+def _a_model() -> Iterator[str]:
+    """A server with the answers of one: the page is what is tried here."""
+    said = {"answer": "delivery", "probabilities": {"delivery": 0.9, "refund": 0.1}}
+    about = {"run": "r1", "task": "tickets", "method": "lora", "base": "tiny", "compares": True}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._send(about)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._send(said | {"milliseconds": 3.0, "base": said | {"milliseconds": 2.0}})
+
+        def _send(self, found: dict[str, Any]) -> None:
+            right = self.headers["Authorization"] == "Bearer right"
+            content = json.dumps(found if right else {"error": "the token is needed"}).encode()
+            self.send_response(200 if right else 401)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
