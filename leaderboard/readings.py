@@ -4,6 +4,7 @@ A snapshot never changes, so what was read from one stays true; a new publicatio
 is read anew. The folders of finished runs do not change either.
 """
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,7 @@ from storage.board_rows import (
     WaitingRow,
     WeekRow,
 )
+from storage.export import export_board
 from storage.home import Home
 from storage.judgements import TaskNotes, Worth
 from storage.records import Check, Event, Metric
@@ -135,6 +137,13 @@ class Readings:
 
     def curves(self, run_id: str) -> list[CurvePoint]:
         return _kept(_of_home(reader.curves), self.home.path, run_id)
+
+    def exported(self, task: str, kind: str) -> bytes:
+        """The whole board of a task as `csv` or `parquet`."""
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / f"board.{kind}"
+            export_board(self.snapshot, task, target)
+            return target.read_bytes()
 
     def newest_event(self, run_id: str, attempt: int) -> Event | None:
         """The newest progress of a run that trains; never kept."""

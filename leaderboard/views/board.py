@@ -39,6 +39,19 @@ def _draw(board: Readings) -> None:
     if judged and judged[0].arms:
         _arms(judged[0], task)
     _elsewhere(board, task)
+    if span.runs:
+        _downloads(board, task)
+
+
+def _downloads(board: Readings, task: TaskRow) -> None:
+    left, right, _ = st.columns([1, 1, 4])
+    for place, kind in ((left, "csv"), (right, "parquet")):
+        place.download_button(
+            f"Board as {kind.upper() if kind == 'csv' else 'Parquet'}",
+            data=lambda kind=kind: board.exported(task.name, kind),
+            file_name=f"{task.name}.{kind}",
+            icon=":material/download:",
+        )
 
 
 def _choose(tasks: list[TaskRow]) -> TaskRow:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from leaderboard import markup, tables, words
+from leaderboard import markup, printing, tables, words
 from leaderboard.readings import Readings
 from leaderboard.views.opening import with_board
 from storage.board_rows import ReviewRow, RunPage
@@ -55,6 +55,13 @@ def _one(board: Readings, review: ReviewRow) -> None:
     if run is not None:
         _evidence(board, run)
     _decisions(board, review)
+    st.download_button(
+        "As one page, to print or keep",
+        data=lambda: printing.review_page(board, review),
+        file_name=f"review-{review.id}.html",
+        mime="text/html",
+        icon=":material/print:",
+    )
 
 
 def _evidence(board: Readings, run: RunPage) -> None:

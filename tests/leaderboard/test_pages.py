@@ -14,8 +14,9 @@ import pytest
 from pages import Draw, html, said
 
 from bot.hosts.projection import project
-from leaderboard import words
+from leaderboard import printing, words
 from leaderboard.app import MENU, PAGES
+from leaderboard.readings import Readings
 from leaderboard.views import audit, tradeoffs
 from storage import board_reader as reader
 from storage.board_rows import BoardRow
@@ -149,6 +150,26 @@ def test_a_served_model_is_asked_from_the_page(draw: Draw, monkeypatch: pytest.M
         monkeypatch.setenv("TUNEBOARD_SERVE_TOKEN", "wrong")
         assert "does not answer" in draw("try").warning[0].value
     assert "does not answer" in draw("try").warning[0].value
+
+
+def test_a_review_is_one_page_that_loads_nothing(home: Home, snapshot: Path) -> None:
+    board = Readings(home, snapshot)
+    review = next(row for row in reader.reviews(snapshot) if row.state == "approved")
+    page = printing.review_page(board, review)
+    for word in (review.id, review.evidence_digest, reader.publication(snapshot).chain_head):
+        assert word in page
+    for check in reader.run_checks(snapshot, review.run_id):
+        assert words.check(check.id) in page
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_a_board_leaves_as_a_file(home: Home, snapshot: Path, rows: list[BoardRow]) -> None:
+    board = Readings(home, snapshot)
+    lines = board.exported("tickets", "csv").decode().splitlines()
+    assert len(lines) - 1 == reader.board_span(snapshot, "tickets", "macro_f1").runs
+    assert rows[0].run_id in lines[1]
+    assert board.exported("tickets", "parquet")[:4] == b"PAR1"
 
 
 @contextmanager
