@@ -1,5 +1,7 @@
 """The board of a task: methods as rows, best first, with how sure we are."""
 
+from functools import partial
+
 import streamlit as st
 
 from leaderboard import markup, tables, words
@@ -48,7 +50,7 @@ def _downloads(board: Readings, task: TaskRow) -> None:
     for place, kind in ((left, "csv"), (right, "parquet")):
         place.download_button(
             f"Board as {kind.upper() if kind == 'csv' else 'Parquet'}",
-            data=lambda kind=kind: board.exported(task.name, kind),
+            data=partial(board.exported, task.name, kind),
             file_name=f"{task.name}.{kind}",
             icon=":material/download:",
         )
