@@ -65,7 +65,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if asked.verb == "serve":
         return _serve(asked)
     if asked.verb == "help-train":
-        return _help_train(RunFolder(Path(asked.run_dir)), asked.attempt, threads)
+        return _help_train(RunFolder(Path(asked.run_dir)), asked.attempt, threads, asked.parent)
     with _only_json_on_stdout() as out:
         try:
             found = ANSWERS[asked.verb](asked)
@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     helper = verbs.add_parser("help-train", help="one more process of a run's training")
     helper.add_argument("run_dir")
     helper.add_argument("attempt", type=int)
+    helper.add_argument("parent", type=int, help="the process that it helps, and dies with")
     serve = verbs.add_parser("serve", help="answer over HTTP, to try a finished run")
     serve.add_argument("run_dir")
     serve.add_argument("--host", default="127.0.0.1")
@@ -166,13 +167,13 @@ def _run_attempt(folder: RunFolder, attempt: int, threads: int, stop: StopReques
     return EXIT_DONE
 
 
-def _help_train(folder: RunFolder, attempt: int, threads: int) -> int:
+def _help_train(folder: RunFolder, attempt: int, threads: int, parent: int) -> int:
     """Help the process that started this one; what goes wrong here is seen there."""
     from trainer.crew import die_with
     from trainer.engines.ranks import from_environment
     from trainer.job import Job, help_train
 
-    die_with(os.getppid())
+    die_with(parent)
     stop = StopRequest()
     stop.install()
     help_train(

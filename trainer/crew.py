@@ -39,6 +39,7 @@ def crew(folder: RunFolder, attempt: int, spec: RunSpec, size: int) -> Iterator[
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(size)}
     os.environ.update(place | {"RANK": "0"})
     words = [sys.executable, "-P", "-m", "trainer", "help-train", str(folder.path), str(attempt)]
+    words += [str(os.getpid())]  # a helper that starts late must know whom it outlived
     helpers = [
         subprocess.Popen(words, env=os.environ | {"RANK": str(rank)}, stdin=subprocess.DEVNULL)
         for rank in range(1, size)

@@ -13,7 +13,7 @@ from bot.slack.blocks import Block
 from bot.workspace.strict import check_message
 from storage import reviews
 from storage.ledger import Ledger
-from storage.records import Event, RunState, now
+from storage.records import Event, Outcome, RunState, now
 
 
 @pytest.fixture(scope="module")
