@@ -8,13 +8,13 @@ from leaderboard.markup import board_address, link, pill, run_address, table, te
 from storage.board_rows import (
     BoardRow,
     ChainRow,
+    ElsewhereRow,
     ExampleRow,
     GroupRow,
     Said,
     StageRow,
     UsageRow,
     VersionRow,
-    WaitingRow,
 )
 from storage.judgements import Difference
 from storage.records import DatasetVersion, Metric, RunSpec
@@ -75,7 +75,7 @@ def specs(found: Sequence[RunSpec], run_ids: Sequence[str]) -> str:
     return table(["Setting", *run_ids[: len(found)]], cells)
 
 
-def waiting(found: Iterable[WaitingRow]) -> str:
+def waiting(found: Iterable[ElsewhereRow]) -> str:
     """Runs that have not ended, in the order of the queue."""
     cells = [
         [

@@ -35,7 +35,6 @@ from storage.board_rows import (
     TaskRow,
     UsageRow,
     VersionRow,
-    WaitingRow,
     WeekRow,
 )
 from storage.export import export_board
@@ -108,7 +107,7 @@ class Readings:
     def usage(self) -> list[UsageRow]:
         return _kept(reader.usage, self.snapshot)
 
-    def waiting(self) -> list[WaitingRow]:
+    def waiting(self) -> list[ElsewhereRow]:
         return _kept(reader.waiting, self.snapshot)
 
     def chain(self) -> list[ChainRow]:

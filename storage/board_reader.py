@@ -36,7 +36,6 @@ from storage.board_rows import (
     TaskRow,
     UsageRow,
     VersionRow,
-    WaitingRow,
     WeekRow,
 )
 from storage.errors import InternalError
@@ -205,9 +204,9 @@ def usage(snapshot: Path) -> list[UsageRow]:
     return _rows(snapshot, UsageRow, _query("usage"))
 
 
-def waiting(snapshot: Path) -> list[WaitingRow]:
+def waiting(snapshot: Path) -> list[ElsewhereRow]:
     """Runs that have not ended; at most 200."""
-    return _rows(snapshot, WaitingRow, _query("waiting"))
+    return _rows(snapshot, ElsewhereRow, _query("waiting"))
 
 
 def chain(snapshot: Path) -> list[ChainRow]:

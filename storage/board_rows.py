@@ -129,6 +129,7 @@ class ElsewhereRow:
     """A run without a standing: queued, active or cancelled."""
 
     run_id: str
+    task: str
     method: str
     base: str
     seed: int
@@ -282,23 +283,6 @@ class UsageRow:
     failed: int
     seconds: float
     cost: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingRow:
-    """A run that has not ended."""
-
-    run_id: str
-    task: str
-    method: str
-    base: str
-    seed: int
-    state: str
-    reason: str
-    requested_by: str
-    attempt: int
-    created_at: datetime
-    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +104,18 @@ def end(process: "subprocess.Popen[str]", number: signal.Signals) -> int:
     process.send_signal(number)
     process.communicate(timeout=120)
     return process.returncode
+
+
+@contextmanager
+def small_disk(tmp_path: Path, megabytes: int) -> Iterator[Path]:
+    """A disk of so many megabytes, in memory; the test is skipped where none can be mounted."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["/bin/mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(place)]
+    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root and a kernel that lets it")
+    yield place
+    subprocess.run(["/bin/umount", "-l", str(place)], check=True)
 
 
 Maker = Callable[..., Made]

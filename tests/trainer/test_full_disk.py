@@ -1,8 +1,6 @@
 """A disk that fills up while a model is trained: the run ends in words, and can go on."""
 
 import errno
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,19 +9,13 @@ import pytest
 from storage.records import EXIT_DONE, EXIT_FAILED, BaseRef, Method, RunSpec, Task, Training
 from storage.run_folder import RunFolder
 
-from .conftest import Made
+from .conftest import Made, small_disk
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """Thirty-two megabytes of disk."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["/bin/mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(place)]
-    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small disk needs root and a kernel that lets it")
-    yield place
-    subprocess.run(["/bin/umount", "-l", str(place)], check=True)
+    with small_disk(tmp_path, 32) as place:
+        yield place
 
 
 def fill(disk: Path) -> Path:

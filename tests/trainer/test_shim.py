@@ -19,6 +19,8 @@ from bot.hosts.locks import is_held
 from storage.records import ShimExit
 from storage.run_folder import RunFolder
 
+from .conftest import small_disk
+
 SHIM = Path(__file__).parents[2] / "trainer" / "shim.py"
 
 SAVES_ON_TERM = """
@@ -257,16 +259,10 @@ def test_an_exit_is_recorded_where_no_file_may_grow(bench: Bench) -> None:
     assert (bench.folder.attempt(1) / "big").stat().st_size == limit
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """One megabyte of disk."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["/bin/mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
-    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small disk needs root and a kernel that lets it")
-    yield place
-    subprocess.run(["/bin/umount", "-l", str(place)], check=True)
+@pytest.fixture(name="small_disk")
+def small_disk_fixture(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path, 1) as place:
+        yield place
 
 
 def test_an_exit_is_recorded_on_a_full_disk(small_disk: Path) -> None:
