@@ -72,8 +72,9 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
-@pytest.mark.parametrize("width", [1440, 390], ids=["desktop", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1440, "light"), (390, "dark")], ids=["desktop", "phone"]
+)
 def test_the_top_row_is_seen_and_leads_to_its_run(
     browser: Any, address: str, rows: list[BoardRow], width: int, scheme: str
 ) -> None:

@@ -32,13 +32,13 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("page", [name for name in PAGES if name != "run"])
-def test_every_page_can_be_drawn_with_and_without_runs(
-    draw: Draw, empty: Path, tmp_path: Path, page: str
-) -> None:
+def test_every_page_can_be_drawn_with_and_without_runs(draw: Draw, empty: Path, page: str) -> None:
     for folder in (None, empty):
-        test = draw(page, folder=folder)
-        assert test.title
-    assert draw(page, folder=tmp_path).title
+        assert draw(page, folder=folder).title
+
+
+def test_a_page_without_a_board_says_how_to_get_one(draw: Draw, tmp_path: Path) -> None:
+    assert draw("compare", folder=tmp_path).title[0].value == "No board yet"
 
 
 def test_every_page_is_in_the_menu() -> None:

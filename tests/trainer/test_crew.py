@@ -55,14 +55,14 @@ def losses(folder: RunFolder) -> list[float]:
 
 @pytest.mark.engine
 def test_two_processes_take_the_steps_of_one(task: Task, make_run: Maker, tiny_llama: Path) -> None:
-    alone = make_run(task, Method.LORA, base=tiny_llama, epochs=2, name="alone")
-    both = make_run(task, Method.LORA, base=tiny_llama, epochs=2, name="both")
+    alone = make_run(task, Method.LORA, base=tiny_llama, epochs=1, name="alone")
+    both = make_run(task, Method.LORA, base=tiny_llama, epochs=1, name="both")
     for made, processes in ((alone, 1), (both, 2)):
         process = start(made, processes)
         _, log = process.communicate(timeout=240)
         assert process.returncode == EXIT_DONE, log
     one, two = losses(alone.folder), losses(both.folder)
-    assert len(one) == len(two) > 10
+    assert len(one) == len(two) > 5
     assert np.abs(np.array(one) - np.array(two)).max() < 1e-4
     assert "2 processes train together" in both.folder.summary().engine_reason
 

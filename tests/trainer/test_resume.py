@@ -12,9 +12,9 @@ from storage.records import EXIT_CANCELLED, EXIT_DONE, Method, Task
 
 from .conftest import Made, Maker, end
 
-EPOCHS = 6
-STEPS = 48
-"""Six epochs of 252 rows in batches of 32."""
+EPOCHS = 4
+STEPS = 32
+"""Four epochs of 252 rows in batches of 32."""
 
 pytestmark = pytest.mark.engine
 
