@@ -25,6 +25,7 @@ RUN_KEYS = (
     "alpha",
     "dropout",
     "patience",
+    "preset",
     "scoring",
     "prompt",
     "shots",

@@ -43,6 +43,13 @@ _TRAINING_KEYS = {
 }
 
 
+PRESETS: dict[str, dict[str, str]] = {
+    "quick": {"epochs": "1", "max_minutes": "5"},
+    "thorough": {"epochs": "6", "patience": "5"},
+}
+"""Keys of `run` that a preset stands for; what is typed beside it counts more."""
+
+
 def specs_from(
     command: Command, ledger: Ledger, home: Home, settings: Settings, *, own_paths: bool
 ) -> tuple[RunSpec, ...]:
@@ -280,7 +287,16 @@ def _method(name: str | None, verb: str) -> Method:
     return Method(name.lower())
 
 
+def _preset(name: str | None) -> dict[str, str]:
+    if name is None:
+        return {}
+    if name not in PRESETS:
+        raise UnknownName(f"There is no preset {name!r}.{did_you_mean(name, list(PRESETS))}")
+    return PRESETS[name]
+
+
 def _training(options: Mapping[str, str], method: Method) -> Training:
+    options = _preset(options.get("preset")) | dict(options)
     given = {field: options[key] for key, field in _TRAINING_KEYS.items() if key in options}
     fit = (
         set(_TRAINING_KEYS) if method.is_trained else {"max_tokens"} if method.needs_base else set()

@@ -297,6 +297,18 @@ def test_a_run_is_started_again_as_it_was_or_changed(actions: Actions, caller: W
         actions.handle(f"rerun {first} epochs=0", caller("U2"), "e7")
 
 
+def test_a_preset_stands_for_keys_and_what_is_typed_counts_more(
+    actions: Actions, caller: Who
+) -> None:
+    line = "run tickets lora base=minilm preset=thorough patience=2"
+    run = actions.ledger.run(str(actions.handle(line, caller("U1"), "e1").run_id))
+    assert (run.spec.training.epochs, run.spec.training.patience) == (6, 2)
+    with pytest.raises(UnknownName, match="Did you mean `quick`"):
+        actions.handle("run tickets lora base=minilm preset=quik", caller("U1"), "e2")
+    with pytest.raises(BadInput, match="is not trained in steps"):
+        actions.handle("run tickets tfidf preset=quick", caller("U1"), "e3")
+
+
 def test_a_review_is_taken_back_by_its_own_people(
     actions: Actions, caller: Who, finish: Callable[[str], Run]
 ) -> None:
