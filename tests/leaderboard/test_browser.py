@@ -125,15 +125,19 @@ def test_a_deep_link_opens_a_review(browser: Any, address: str, snapshot: Path) 
     page.close()
 
 
-@pytest.mark.parametrize("name", sorted(set(PAGES) - {"run", "review"}))
+@pytest.mark.parametrize("name", sorted(PAGES))
 def test_a_page_has_no_serious_fault_for_who_cannot_see_it(
-    browser: Any, address: str, name: str
+    browser: Any, address: str, rows: list[BoardRow], snapshot: Path, name: str
 ) -> None:
+    asked = {
+        "run": f"?run_id={rows[0].run_id}",
+        "review": f"?review_id={reader.reviews(snapshot)[0].id}",
+    }
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not there")
     page = browser.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto(f"{address}/{name}")
+    page.goto(f"{address}/{name}{asked.get(name, '')}")
     page.locator("h1").first.wait_for(timeout=WAIT_MS)
     page.wait_for_load_state("networkidle")
     found = axe.Axe().run(page).response["violations"]
