@@ -17,6 +17,7 @@ from trainer.evaluate.compare import paired_difference
 from trainer.evaluate.influence import PSEUDO_EXAMPLES, auc_influence
 from trainer.evaluate.measure import measure
 from trainer.evaluate.metrics import ClassCounts, macro_f1, mcc, weighted_f1
+from trainer.evaluate.permutation import permutation_p
 from trainer.evaluate.predictions import Predictions
 
 
@@ -121,15 +122,17 @@ def coverage_of_areas(repetitions: int) -> None:
 def errors_of_paired_tests(repetitions: int) -> None:
     """Two models that are equally good; each p below 0.05 is a false alarm."""
     names = ("accuracy", "macro_f1", "mcc", "roc_auc", "log_loss")
-    print(f"\n{'equal models, p < 0.05':<31} {'n':>5}  " + "  ".join(names))
+    columns = (*names, "macro_f1 by swaps")
+    print(f"\n{'equal models, p < 0.05':<31} {'n':>5}  " + "  ".join(columns))
     for classes, signal in ((2, 1.5), (2, 4.0), (10, 2.0), (10, 4.5)):
         for n in (200, 1000):
-            random, alarms = np.random.default_rng(n), dict.fromkeys(names, 0)
+            random, alarms = np.random.default_rng(n), dict.fromkeys(columns, 0)
             for _ in range(repetitions):
                 a, b = equal_models(n, classes, signal, random)
                 for name in names:
                     alarms[name] += paired_difference(a, b, name, resamples=500).p < 0.05
-            rates = [f"{alarms[name] / repetitions:.3f}" for name in names]
+                alarms[columns[-1]] += permutation_p(a, b, "macro_f1", permutations=500) < 0.05
+            rates = [f"{alarms[name] / repetitions:.3f}" for name in columns]
             print(f"K={classes:<2} signal={signal:<20} {n:>5}  " + "     ".join(rates))
 
 

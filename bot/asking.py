@@ -108,7 +108,7 @@ def compare(desk: Desk, command: Command, caller: Caller) -> Reply:
         f"`{other.id}` ({answers.describe(other.spec)})",
         f"In {metric} on the same {gain['n']:,} {found['split']} rows the first is {word} the "
         f"second: {gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}), p = "
-        f"{gain['p']:.2g}.",
+        f"{gain['p']:.2g}. {_second_opinion(gain)}",
     ]
     if found["only_right"]:
         first, second = found["only_right"]
@@ -120,6 +120,14 @@ def compare(desk: Desk, command: Command, caller: Caller) -> Reply:
         for row in found["metrics"]
     ]
     return Reply("\n".join(lines), table=table(("metric", one.id, other.id), rows), data=found)
+
+
+def _second_opinion(gain: Mapping[str, float]) -> str:
+    """What swapping the two runs' answers at random says of the same difference."""
+    found = f"p = {gain['permutation_p']:.2g}"
+    if (gain["p"] < 0.05) == (gain["permutation_p"] < 0.05):
+        return f"Swapping their answers at random says the same ({found})."
+    return f"Swapping their answers at random says otherwise ({found}): take it as undecided."
 
 
 def datasets(desk: Desk, command: Command, caller: Caller) -> Reply:

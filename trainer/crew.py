@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 GRACE_S = 10.0
 WATCH_S = 0.5
+DYING_S = 5.0
+"""A dying process closes its connections first: the step fails before the exit can be seen."""
+
 HANG_S = 10.0
 """After this long a step that waits for a dead process is given up."""
 
@@ -51,7 +54,7 @@ def crew(folder: RunFolder, attempt: int, spec: RunSpec, size: int) -> Iterator[
     try:
         yield Ranks(0, size)
     except RuntimeError as error:  # of a step that the dead one was part of
-        if died := _died(helpers):
+        if died := _died_within(helpers, DYING_S):
             raise HelperDied(died) from error
         raise
     finally:
@@ -74,6 +77,13 @@ def _watch(
             log.error("%s: %s", folder.run_id, message)
             folder.write_error(attempt, "HelperDied", message)
             os._exit(EXIT_FAILED)
+
+
+def _died_within(helpers: "list[subprocess.Popen[bytes]]", seconds: float) -> str:
+    until = time.monotonic() + seconds
+    while not (found := _died(helpers)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return found
 
 
 def _died(helpers: "list[subprocess.Popen[bytes]]") -> str:

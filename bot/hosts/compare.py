@@ -21,6 +21,7 @@ from storage.records import Run, RunState, TaskKind
 from trainer.evaluate.alignment import aligned
 from trainer.evaluate.compare import paired_difference
 from trainer.evaluate.judged import Judged
+from trainer.evaluate.permutation import permutation_p
 from trainer.evaluate.scoring import lower_is_better
 from trainer.evaluate.stored import judged_rows
 
@@ -43,9 +44,11 @@ def compare(home: Home, ledger: Ledger, one: str, other: str) -> dict[str, Any]:
     try:
         first, second = aligned(judged)
         found = paired_difference(first, second, task.primary_metric, positive=task.positive)
+        check = permutation_p(first, second, task.primary_metric, positive=task.positive)
     except ValueError as error:
         raise BadInput(f"The two were not measured on the same {split} rows: {error}.") from error
     difference = {name: getattr(found, name) for name in ("value", "low", "high", "p", "n", "how")}
+    difference["permutation_p"] = check
     if lower_is_better(task.primary_metric):
         difference |= {"value": -found.value, "low": -found.high, "high": -found.low}
     return {

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import t as student
 
 from trainer.evaluate.arrays import BoolArray, FloatArray, IntArray
 from trainer.evaluate.clusters import mean_error
@@ -28,7 +29,14 @@ class AucInfluence:
         influence: Shape (n,). Mean 0; standard error of the area = sd(influence)/√n.
         smoothed: The area with the pseudo-examples.
         smoothed_variance: Its squared standard error, above 0 even where the ranking is perfect.
+        freedom: Degrees of freedom of that variance: few positives say little of how they vary.
     """
+
+    value: float
+    influence: FloatArray
+    smoothed: float
+    smoothed_variance: float
+    freedom: float
 
     def clustered(self, clusters: Sequence[str]) -> "AucInfluence":
         """The same with the error of whole clusters instead of single examples."""
@@ -37,12 +45,8 @@ class AucInfluence:
         own = mean_error(self.influence, ())
         factor = (mean_error(self.influence, clusters) / own) ** 2 if own else 1.0
         variance = self.smoothed_variance * max(factor, 1e-12)
-        return AucInfluence(self.value, self.influence, self.smoothed, variance)
-
-    value: float
-    influence: FloatArray
-    smoothed: float
-    smoothed_variance: float
+        freedom = min(self.freedom, max(1.0, len(set(clusters)) - 1.0))
+        return AucInfluence(self.value, self.influence, self.smoothed, variance, freedom)
 
     @property
     def interval(self) -> Interval:
@@ -50,7 +54,8 @@ class AucInfluence:
             self.value,
             self.smoothed,
             self.smoothed_variance,
-            "Wilson interval with the effective n of smoothed influence functions",
+            "Wilson interval with the effective n of smoothed influence functions, Student's t",
+            float(student.ppf(0.975, self.freedom)),
         )
 
 
@@ -70,11 +75,13 @@ def auc_influence(scores: FloatArray, positive: BoolArray, pseudo: float) -> Auc
     area = float(placements[positive].mean())
     scale = np.where(positive, n / positives, n / negatives)
     smoothed = [_smoothed_mean(placements[kind], pseudo) for kind in (positive, ~positive)]
+    variances = np.array([variance for _, variance in smoothed])
     return AucInfluence(
         area,
         (placements - area) * scale,
         float(np.mean([mean for mean, _ in smoothed])),
-        float(np.sum([variance for _, variance in smoothed])),
+        float(variances.sum()),
+        _freedom(variances, np.maximum(np.array([positives, negatives]) - 1.0, 1.0)),
     )
 
 
@@ -100,6 +107,7 @@ def macro_auc_influence(probabilities: FloatArray, gold: IntArray) -> AucInfluen
         influence,
         float(np.mean([curve.smoothed for curve in found])),
         _variance(influence) + max(added, 0.0),
+        _freedom(*np.array([(c.smoothed_variance, c.freedom) for c in found]).T),
     )
 
 
@@ -120,6 +128,15 @@ def _placements(scores: FloatArray, positive: BoolArray) -> FloatArray:
     placements[np.flatnonzero(positive)[order]] = (beaten + reached) / (2 * len(low))
     placements[~positive] = 1 - (below + up_to) / (2 * len(high))
     return placements
+
+
+def _freedom(variances: FloatArray, freedoms: FloatArray) -> float:
+    """Degrees of freedom of a sum of variances, by Satterthwaite's formula.
+
+    Source: Satterthwaite 1946, "An approximate distribution of estimates of variance components".
+    """
+    parts = float((variances**2 / freedoms).sum())
+    return float(variances.sum()) ** 2 / parts if parts else float("inf")
 
 
 def _variance(influence: FloatArray) -> float:
