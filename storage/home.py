@@ -56,6 +56,14 @@ class Home:
             raise UnknownName(f"{run_id!r} is not a run id. Run ids look like r1k2m3n4p5.")
         return RunFolder(self.runs / run_id)
 
+    def pictures(self, run_id: str) -> Path:
+        """Where what was drawn of a run lies; it can be drawn again at any time.
+
+        Raises:
+            UnknownName: The text is not a run id.
+        """
+        return self.path / "pictures" / self.run(run_id).run_id
+
     def task_file(self, name: str, version: int) -> Path:
         """The stored copy of a task's TOML.
 

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from bot import answers
 from bot.slack import blocks
 from bot.slack.blocks import Block
+from bot.slack.drawn import Drawn
 from bot.slack.facts import ReviewFacts, RunFacts
 from bot.slack.views import RERUN
+from storage.judgements import Standing
 from storage.records import (
     Check,
     Decision,
@@ -73,8 +75,10 @@ def review_card(facts: ReviewFacts) -> Block:
     body = [
         blocks.section(f"{title}\n{answers.describe(run.run.spec)}"),
         *blocks.sections(_evidence_lines(run)),
+        *blocks.sections([*_champion_lines(facts), *_worth_lines(facts)]),
         *blocks.sections(answers.gate_lines(run.gate) if run.gate else []),
         *blocks.sections(_check_lines(run.checks) or ["No checks."]),
+        *blocks.sections(mistake_lines(facts.drawn) if facts.drawn else []),
         *blocks.sections([decision_words(decision) for decision in facts.decisions]),
     ]
     if facts.is_open:
@@ -91,6 +95,16 @@ def check_words(check: Check) -> str:
     limit = "" if check.limit is None else f" (limit {check.limit:.3g})"
     word = answers.WORDS[check.outcome]
     return f"{CHECK_MARKS[check.outcome]} *{check.id}*: {word}{value}{limit}. {check.reason}"
+
+
+def mistake_lines(found: Drawn) -> list[str]:
+    """The surest mistakes: what was true, what was said, and the text where it may be shown."""
+    lines = [
+        f"• true *{one['gold']}*, answered *{one['predicted']}*"
+        + (f": {one['text']}" if one["text"] else "")
+        for one in found.mistakes
+    ]
+    return [f"Surest mistakes on {found.split}:", *lines] if lines else []
 
 
 def decision_words(decision: Decision) -> str:
@@ -199,7 +213,42 @@ def _evidence_lines(facts: RunFacts) -> list[str]:
     if summary.base:
         lines.append(f"Base {summary.base.name}, weights `{summary.base.weights_sha256[:12]}`.")
     seconds = answers.total_seconds(summary)
-    return [*lines, f"{answers.engine_line(summary)} {seconds:,.0f} s in all."]
+    lines.append(f"{answers.engine_line(summary)} {seconds:,.0f} s in all.")
+    return [*lines, *_cost_lines(facts.standing)]
+
+
+def _cost_lines(standing: Standing | None) -> list[str]:
+    """What the run cost and what a thousand answers cost, or why that is not known."""
+    found = {m.name: m for m in standing.metrics} if standing else {}
+    run, answer = found.get("cost_run"), found.get("cost_per_1000")
+    if run is None or run.value is None:
+        return [f"Cost not measured: {run.missing_because}."] if run and run.missing_because else []
+    thousand = f", {answer.value:.2g} for 1,000 answers" if answer and answer.value else ""
+    return [f"Cost: {run.value:.2g} for the run{thousand} ({run.how})."]
+
+
+def _champion_lines(facts: ReviewFacts) -> list[str]:
+    """How it stands to the run in production, and what was asked for differently."""
+    if facts.champion is None:
+        return ["Nothing of this task is in production yet."]
+    name = f"In production: `{facts.champion.id}` ({answers.describe(facts.champion.spec)})."
+    found = facts.drawn.against if facts.drawn else None
+    if not found or found["run"] != facts.champion.id:
+        return [f"{name} It is being compared."]
+    if "why_not" in found:
+        return [f"{name} Not compared: {found['why_not']}"]
+    gain = found["difference"]
+    word = "better" if gain["low"] > 0 else "worse" if gain["high"] < 0 else "cannot be told apart"
+    asked = [f"{key} {new} / {old}" for key, (new, old) in found["asked"].items()]
+    return [
+        f"{name} Against it on the same {gain['n']:,} {found['split']} rows: {gain['value']:+.3f} "
+        f"{found['metric']} ({gain['low']:+.3f} to {gain['high']:+.3f}), {word}.",
+        *([f"Asked for differently (this / production): {', '.join(asked)}."] if asked else []),
+    ]
+
+
+def _worth_lines(facts: ReviewFacts) -> list[str]:
+    return [f"Was fine-tuning worth it? {facts.worth}"] if facts.worth else []
 
 
 def _fine_print(facts: ReviewFacts) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bot import answers
 from bot.actions import Actions
+from bot.slack.drawn import Drawn, champion, drawn
 from storage import openings, published, reviews
 from storage.judgements import Gate, Standing
 from storage.records import (
@@ -45,6 +46,9 @@ class ReviewFacts:
     run: RunFacts
     decisions: tuple[Decision, ...]
     head: str
+    champion: Run | None = None
+    drawn: Drawn | None = None
+    worth: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -80,9 +84,15 @@ def run_facts(actions: Actions, run_id: str) -> RunFacts:
 def review_facts(actions: Actions, review_id: str) -> ReviewFacts:
     """A review as it is now."""
     review = reviews.get(actions.ledger, review_id)
+    found = run_facts(actions, review.run_id)
+    summary = published.read_summary(actions.home.board)
+    worth = summary.worth.get(review.task) if summary else None
     return ReviewFacts(
         review=review,
-        run=run_facts(actions, review.run_id),
+        run=found,
+        champion=champion(actions.ledger, found.run),
+        drawn=drawn(actions.home, review.run_id),
+        worth=worth.sentence if worth else "",
         decisions=reviews.decisions(actions.ledger, review_id),
         head=reviews.head(actions.ledger),
     )

@@ -5,7 +5,9 @@ own, and a post that was tried before is looked for first.
 """
 
 import http.client
-from collections.abc import Iterator, Mapping
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +18,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot.slack.blocks import Block
+from bot.slack.drawn import Picture
 from bot.slack.speech import Target
 
 EVENT_TYPE = "tuneboard_message"
@@ -83,6 +86,27 @@ class Posts:
         """
         self._call("chat.update", message, channel=channel, ts=ts)
 
+    def share(
+        self,
+        pictures: Sequence[Picture],
+        words: str,
+        channel: str,
+        key: str,
+        *,
+        thread_ts: str,
+        since: datetime | None,
+    ) -> None:
+        """Put pictures and words into a thread as one message.
+
+        A shared file carries no metadata: its name begins with the key, and is looked for where the
+        same was tried before. Slack takes a file in three steps, and shows it after the last.
+        """
+        if since and self._shared_before(channel, thread_ts, key, since):
+            return
+        files = [{"id": self._upload(one, key), "title": one.title} for one in pictures]
+        place = {"channel_id": channel, "thread_ts": thread_ts, "initial_comment": words}
+        self._ask("files.completeUploadExternal", params={"files": json.dumps(files)} | place)
+
     def tell(self, message: Block, target: Target, key: str, since: datetime | None) -> None:
         """Say something to one person or in one place, by the first way that is open."""
         if target.response_url and self._respond(message, target):
@@ -119,6 +143,33 @@ class Posts:
         if answer.status_code >= 500:
             raise TryLater(f"HTTP {answer.status_code}", 2)
         return bool(answer.status_code == 200)
+
+    def _upload(self, picture: Picture, key: str) -> str:
+        """Send an image's bytes where Slack wants them; returns the file's id."""
+        content = picture.path.read_bytes()
+        named = {"filename": f"{key}-{picture.path.name}", "alt_txt": picture.alt}
+        answer = self._ask(
+            "files.getUploadURLExternal", params=named | {"length": str(len(content))}
+        )
+        url = str(answer["upload_url"])
+        if urlsplit(url).netloc not in {"files.slack.com", urlsplit(self.client.base_url).netloc}:
+            raise NeverSaid(f"Slack wants the file sent to {urlsplit(url).netloc}")
+        request = urllib.request.Request(url, data=content, method="POST")  # noqa: S310
+        request.add_header("Content-Type", "application/octet-stream")
+        try:
+            with urllib.request.urlopen(request, timeout=30):  # noqa: S310  the host is checked
+                return str(answer["file_id"])
+        except (OSError, http.client.HTTPException) as error:
+            raise TryLater(f"{type(error).__name__}: {error}", 5, anything=False) from error
+
+    def _shared_before(self, channel: str, thread_ts: str, key: str, since: datetime) -> bool:
+        oldest = f"{(since - LOOK_BACK).timestamp():.6f}"
+        names = (
+            str(file.get("name", ""))
+            for message in self._messages(channel, thread_ts, oldest)
+            for file in message.get("files") or ()
+        )
+        return any(name.startswith(f"{key}-") for name in names)
 
     def _find(self, channel: str, key: str, thread_ts: str, since: datetime) -> str:
         """The time stamp of the message that carries a key; empty where there is none."""

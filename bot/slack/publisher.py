@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from bot.actions import Actions
 from bot.hosts import locks
 from bot.hosts.relay import Relay
-from bot.slack import blocks, cards, facts
+from bot.slack import blocks, cards, drawn, facts
 from bot.slack.board_watch import BoardWatch
 from bot.slack.home import home_of
 from bot.slack.posts import Gone, NeverSaid, Posts, TryLater
@@ -38,7 +38,8 @@ from storage.records import digest_of, now
 
 log = logging.getLogger(__name__)
 
-IN_CHANNEL = ("run_card", "review_card", "milestone")
+IN_CHANNEL = ("run_card", "review_card", "milestone", "pictures")
+IN_THREAD = ("milestone", "pictures")
 POLL_S = 0.2
 POST_EVERY_S, UPDATE_EVERY_S = 1.05, 1.2
 """Slack takes one post a second in a channel, and fifty updates a minute."""
@@ -97,7 +98,7 @@ class Publisher:
         rows = outbox.pending(self._ledger, limit=300, kinds=IN_CHANNEL)
         posted = outbox.posted(self._ledger, (row.subject for row in rows), self._channel)
         for row in rows:
-            is_update = row.kind != "milestone" and row.subject in posted
+            is_update = row.kind not in IN_THREAD and row.subject in posted
             self._say_in(update if is_update else post, row)
 
     # --- one row --------------------------------------------------------------------------------
@@ -130,16 +131,50 @@ class Publisher:
         return self._show(row, cards.run_card(facts.run_facts(self._actions, row.subject)))
 
     def _say_review_card(self, row: Outgoing) -> MessageRef | None:
-        return self._show(row, cards.review_card(facts.review_facts(self._actions, row.subject)))
+        found = facts.review_facts(self._actions, row.subject)
+        drawn.ask_for_comparison(self._ledger, found.review, found.champion, found.drawn)
+        return self._show(row, cards.review_card(found))
 
     def _say_milestone(self, row: Outgoing) -> MessageRef | None:
+        self._reply(row, str(row.payload["text"]))
+        return None
+
+    def _say_pictures(self, row: Outgoing) -> MessageRef | None:
+        """The plots and the surest mistakes, in the run's thread."""
+        found = drawn.drawn(self._actions.home, row.subject)
+        words = "\n".join(cards.mistake_lines(found)) if found else ""
+        if found is None or not (found.pictures or words):
+            return None
+        if not found.pictures:
+            self._reply(row, words)
+            return None
+        alts = [f"{picture.title}: {picture.alt}" for picture in found.pictures]
+        said = "\n".join([*alts, words]).strip()
+        key, since, ts = row.subject, _since(row), self._thread_of(row)
+        try:
+            self._posts.share(
+                found.pictures,
+                blocks.cap(blocks.escape(said), blocks.TEXT_LIMIT),
+                self._channel,
+                key,
+                thread_ts=ts,
+                since=since,
+            )
+        except NeverSaid as refused:
+            self._reply(row, f"{said}\nThe plots cannot be shown: Slack says {refused}.")
+        return None
+
+    def _reply(self, row: Outgoing, text: str) -> None:
+        """Say something in the run's thread."""
+        key, since, ts = row.dedupe_key, _since(row), self._thread_of(row)
+        message = blocks.note_message(text)
+        self._posts.post(message, self._channel, key, thread_ts=ts, since=since)
+
+    def _thread_of(self, row: Outgoing) -> str:
         card = outbox.message_of(self._ledger, row.subject, self._channel)
         if card is None:
             raise TryLater("the run's card is not posted yet", 5, anything=False)
-        message = blocks.note_message(str(row.payload["text"]))
-        key, since = row.dedupe_key, _since(row)
-        self._posts.post(message, self._channel, key, thread_ts=card.ts, since=since)
-        return None
+        return card.ts
 
     def _say_words(self, row: Outgoing) -> MessageRef | None:
         target = Target.model_validate(row.payload["target"])
@@ -154,6 +189,7 @@ class Publisher:
         "run_card": _say_run_card,
         "review_card": _say_review_card,
         "milestone": _say_milestone,
+        "pictures": _say_pictures,
         "say": _say_words,
         "home": _say_home,
     }

@@ -2,7 +2,7 @@
 
 from bot import answers
 from bot.actions import Actions
-from bot.slack import blocks, facts, speech
+from bot.slack import blocks, drawn, facts, speech
 from bot.slack.cards import check_words
 from bot.slack.speech import Target
 from storage import outbox, reviews
@@ -47,6 +47,8 @@ class SlackRunListener:
                     payload={"text": words},
                     dedupe_key=f"milestone:{key}",
                 )
+        if run.state is RunState.SUCCEEDED:
+            drawn.ask_for(ledger, run_id)
         for key, words in self._news(run):
             self._tell_watchers(run, key, words)
         entry = self._actions.settings.people.get(run.requested_by)

@@ -1,4 +1,4 @@
-"""Works on what was put off: requests that read a task's data. One thread, one at a time."""
+"""Works on what was put off: requests that read a task's data, and drawing. One at a time."""
 
 import logging
 import secrets
@@ -8,7 +8,7 @@ from datetime import timedelta
 from bot.access import Caller
 from bot.actions import Actions
 from bot.replies import Reply
-from bot.slack import blocks, speech
+from bot.slack import blocks, drawn, speech
 from bot.slack.speech import Target
 from storage import outbox
 from storage.errors import UserError
@@ -46,7 +46,7 @@ class SlowWorker:
 
     def tick(self) -> None:
         """Work on everything that waits."""
-        for row in outbox.pending(self._actions.ledger, kinds=("slow",)):
+        for row in outbox.pending(self._actions.ledger, kinds=("slow", "draw")):
             if self._stop.is_set():
                 return
             self._carefully(row)
@@ -55,14 +55,22 @@ class SlowWorker:
         """What goes wrong with one request keeps no other from its turn."""
         outbox.take(self._actions.ledger, row.id)
         try:
-            self._answer(row)
+            self._draw(row) if row.kind == "draw" else self._answer(row)
+        except UserError as error:
+            log.info("%s cannot be drawn: %s", row.subject, error)
+            outbox.give_up(self._actions.ledger, row.id, str(error))
         except Exception as error:
-            log.exception("the slow request %d cannot be answered now", row.id)
+            log.exception("the slow request %d cannot be worked on now", row.id)
             if row.tries + 1 >= MOST_TRIES:
                 outbox.give_up(self._actions.ledger, row.id, repr(error))
             else:
                 until = now() + timedelta(seconds=2.0**row.tries)
                 outbox.put_back(self._actions.ledger, row, until, repr(error))
+
+    def _draw(self, row: Outgoing) -> None:
+        review, against = str(row.payload["review"]), str(row.payload["against"])
+        drawn.make(self._actions, row.subject, review, against)
+        outbox.mark_sent(self._actions.ledger, row.id)
 
     def _answer(self, row: Outgoing) -> None:
         asked = row.payload

@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.workspace.files import Files
 from bot.workspace.people import People
 from bot.workspace.seed import Seed
 from bot.workspace.sockets import Sockets
@@ -28,6 +29,8 @@ DRIVEN = (
     *("again", "fault", "disconnect"),
 )
 """What people do, and what may go wrong, as routes of the driver."""
+FORM_ONLY = frozenset({"files.getUploadURLExternal"})
+"""Methods that Slack does not take JSON for."""
 
 
 class Server:
@@ -38,8 +41,14 @@ class Server:
         self.sockets = Sockets(seed.limits, seed.app_id)
         self.people = People(self.workspace, self.sockets, address)
         self._address = address
-        views = self.people.views
-        self._api = WebApi(self.workspace, self._socket_address, self._tell_of_own_message, views)
+        self._files = Files(address)
+        self._api = WebApi(
+            self.workspace,
+            self._socket_address,
+            self._tell_of_own_message,
+            self.people.views,
+            self._files,
+        )
         self._background: set[asyncio.Task[Any]] = set()
 
     def application(self) -> web.Application:
@@ -48,6 +57,8 @@ class Server:
         app.router.add_route("*", "/api/{method}", self._web_api)
         app.router.add_get("/link", self.sockets.serve)
         app.router.add_post("/response/{key}", self._response)
+        app.router.add_post("/upload/{file_id}", self._upload)
+        app.router.add_get("/driver/file/{file_id}", self._file)
         app.router.add_get("/driver/state", self._guarded(self._state))
         app.router.add_get("/driver/view", self._guarded(self._view))
         app.router.add_get("/driver/screen", self._guarded(self._screen))
@@ -66,7 +77,7 @@ class Server:
         self.workspace.calls.append(call)
         fault = self.workspace.fault(method)
         try:
-            args = await _arguments(request)
+            args = await _arguments(request, method)
             call.channel = str(args.get("channel", ""))
             if fault and fault.kind != "lost_reply":
                 return _faulty(fault, call)
@@ -91,6 +102,14 @@ class Server:
             return web.json_response(_refusal(error), status=404)
         return web.Response(text="ok")
 
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        """Where a file's bytes are sent to; its address is known to the bot alone."""
+        try:
+            size = self._files.receive(request.match_info["file_id"], await request.read())
+        except ApiError as error:
+            return web.Response(status=400, text=error.error)
+        return web.Response(text=f"OK - {size}")
+
     def _socket_address(self) -> str:
         where = self._address.replace("http://", "ws://", 1)
         return f"{where}/link?ticket={self.sockets.ticket()}"
@@ -102,15 +121,28 @@ class Server:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        """An image, for who has the driver's token."""
+        given = request.headers.get("Authorization", "")
+        if not hmac.compare_digest(given.encode(), self._driver_bearer.encode()):
+            return web.json_response({"error": "the driver's token is needed"}, status=401)
+        content = self._files.content(request.match_info["file_id"])
+        if content is None:
+            return web.json_response({"error": "file_not_found"}, status=404)
+        return web.Response(body=content, content_type="image/png")
+
     # --- the driver's side ----------------------------------------------------------------------
+
+    @property
+    def _driver_bearer(self) -> str:
+        return f"Bearer {self.workspace.seed.driver_token}"
 
     def _guarded(self, action: Any) -> Any:
         """Only who has the driver's token may act as people."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             given = request.headers.get("Authorization", "")
-            expected = f"Bearer {self.workspace.seed.driver_token}"
-            if not hmac.compare_digest(given.encode(), expected.encode()):
+            if not hmac.compare_digest(given.encode(), self._driver_bearer.encode()):
                 return web.json_response({"error": "the driver's token is needed"}, status=401)
             body = await request.json() if request.method == "POST" else dict(request.query)
             try:
@@ -195,20 +227,22 @@ async def _page(request: web.Request) -> web.StreamResponse:
     name = request.match_info["page"] or "index.html"
     content = (files("bot.workspace") / "page" / name).read_bytes()
     kind = {"html": "text/html", "js": "text/javascript", "css": "text/css"}[name.split(".")[1]]
-    headers = {"Content-Security-Policy": "default-src 'self'; img-src 'self' data:"}
+    headers = {"Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:"}
     return web.Response(body=content, content_type=kind, charset="utf-8", headers=headers)
 
 
-async def _arguments(request: web.Request) -> dict[str, Any]:
+async def _arguments(request: web.Request, method: str) -> dict[str, Any]:
     """Arguments as JSON, as a form or in the address; nested ones may be JSON text."""
     if request.content_type == "application/json":
+        if method in FORM_ONLY:
+            raise ApiError("invalid_arguments", f"{method} takes a form, not JSON")
         try:
             found = json.loads(await request.text() or "{}")
         except ValueError as error:
             raise ApiError("invalid_json") from error
         return {key: value for key, value in found.items() if value is not None}
     given: dict[str, Any] = dict(request.query) | dict(await request.post())
-    for key in ("blocks", "metadata", "view"):
+    for key in ("blocks", "metadata", "view", "files"):
         if isinstance(given.get(key), str):
             try:
                 given[key] = json.loads(given[key])

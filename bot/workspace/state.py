@@ -51,12 +51,15 @@ class Message:
     visible_to: str = ""
     by_bot: bool = False
     versions: list[list[Json]] = field(default_factory=list)
+    files: list[Json] = field(default_factory=list)
 
     def public(self, *, metadata: bool = False) -> Json:
         """As conversations.history shows it."""
         found: Json = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text}
         if self.blocks:
             found["blocks"] = self.blocks
+        if self.files:
+            found["files"] = self.files
         if self.thread_ts:
             found["thread_ts"] = self.thread_ts
         if self.edited:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.workspace.files import Files
 from bot.workspace.state import ApiError, Conversation, Json, Message, Workspace
 from bot.workspace.strict import check_message, with_ids
 from bot.workspace.views import Views
@@ -50,6 +51,7 @@ class WebApi:
     open_socket: Callable[[], str]
     on_direct_message: Callable[[Message], None]
     views: Views
+    files: Files
     _allowances: dict[str, _Allowance] = field(default_factory=dict)
 
     def call(self, name: str, token: str, args: Mapping[str, Any]) -> Json:
@@ -204,6 +206,33 @@ class WebApi:
         told.thread_ts = str(args.get("thread_ts") or "")
         return {"message_ts": told.ts} | _warned(warnings)
 
+    def _upload_address(self, args: Mapping[str, Any]) -> Json:
+        file_id, url = self.files.expect(str(args["filename"]), args["length"], args.get("alt_txt"))
+        return {"file_id": file_id, "upload_url": url}
+
+    def _complete_upload(self, args: Mapping[str, Any]) -> Json:
+        """Share files that were sent, as one message."""
+        shared = self.files.complete(args["files"])
+        if not args.get("channel_id"):
+            return {"files": shared}
+        place = self.workspace.joined(str(args["channel_id"]))
+        thread_ts = str(args.get("thread_ts") or "")
+        if thread_ts and self.workspace.message(place.id, thread_ts) is None:
+            raise ApiError("thread_not_found")
+        self.workspace.add(
+            Message(
+                ts=self.workspace.next_ts(),
+                channel=place.id,
+                user=self.workspace.seed.bot_user_id,
+                text=str(args.get("initial_comment") or ""),
+                blocks=[],
+                thread_ts=thread_ts,
+                by_bot=True,
+                files=shared,
+            )
+        )
+        return {"files": shared}
+
     # --- modals and Home tabs -------------------------------------------------------------------
 
     def _views_open(self, args: Mapping[str, Any]) -> Json:
@@ -238,6 +267,10 @@ METHODS: Mapping[str, Method] = {
     "chat.update": Method(WebApi._update, "chat:write", ("channel", "ts")),
     "views.open": Method(WebApi._views_open, required=("trigger_id", "view")),
     "views.publish": Method(WebApi._views_publish, required=("user_id", "view")),
+    "files.getUploadURLExternal": Method(
+        WebApi._upload_address, "files:write", ("filename", "length")
+    ),
+    "files.completeUploadExternal": Method(WebApi._complete_upload, "files:write", ("files",)),
     "chat.postEphemeral": Method(WebApi._post_ephemeral, "chat:write", ("channel", "user")),
 }
 

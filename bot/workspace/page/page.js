@@ -95,6 +95,16 @@ function field(given, on) {
     error && make("div", { class: "error", role: "alert" }, error));
 }
 
+// An image is asked for with the driver's token, once, and shown from memory.
+const images = {};
+function image(file) {
+  const shown = make("img", { alt: file.alt_txt || file.title, title: file.title, class: "shared" });
+  images[file.id] ||= fetch(`/driver/file/${file.id}`, { headers: { Authorization: `Bearer ${token}` } })
+    .then((answer) => answer.blob()).then((found) => URL.createObjectURL(found));
+  images[file.id].then((address) => { shown.src = address; });
+  return shown;
+}
+
 const typedIn = (place) => Object.fromEntries(
   [...place.querySelectorAll("[data-input]")].map((one) => [one.dataset.input, one.value]));
 
@@ -117,10 +127,11 @@ function message(given, all) {
   };
   const body = given.blocks.length ? given.blocks.map((one) => block(one, on))
     : [make("div", { class: "section" }, ...mrkdwn(given.text))];
+  const images = (given.files || []).map(image);
   return make("article", { class: `message${given.by_bot ? " bot" : ""}${given.visible_to ? " only" : ""}`, "data-ts": given.ts },
     make("div", { class: "face", "aria-hidden": "true" }, name[0].toUpperCase()),
     make("div", {}, make("span", { class: "by" }, name), " ", make("span", { class: "at" }, at),
-      given.visible_to && make("span", { class: "note" }, " · only visible to you"), ...body,
+      given.visible_to && make("span", { class: "note" }, " · only visible to you"), ...body, ...images,
       replies ? make("button", { class: "replies-link", type: "button", onclick: () => openThread(given.ts) },
         `${replies} ${replies === 1 ? "reply" : "replies"}`) : undefined));
 }

@@ -11,10 +11,12 @@ from slack_sdk import WebClient
 from bot.access import Caller
 from bot.actions import Actions
 from bot.settings import SlackSettings
+from bot.slack.drawn import Picture
 from bot.slack.posts import Posts
 from bot.slack.publisher import Publisher
 from bot.slack.speech import Target, say
 from bot.workspace.driver import Workspace
+from bot.workspace.files import PNG
 from storage import outbox
 
 MANIFEST: dict[str, Any] = json.loads((files("bot.slack") / "manifest.json").read_text())
@@ -51,7 +53,7 @@ def test_the_manifest_asks_for_nothing_that_is_not_used(
 def _scopes_used(
     given: Actions, client: WebClient, workspace: Workspace, caller: Caller, channel: str
 ) -> set[str]:
-    """Post, look up after a lost reply, edit and whisper, for real; what scopes that took."""
+    """Post, look up after a lost reply, edit, whisper, share; what scopes that took."""
     workspace.user("ana").dm("hello")
     slack = SlackSettings(channel=channel, api_url=workspace.api_url)
     settings = given.settings.model_copy(update={"slack": slack})
@@ -66,6 +68,11 @@ def _scopes_used(
         return outbox.message_of(actions.ledger, str(run_id), channel) is not None
 
     workspace.wait_for(posted, "the card to be found again")
+    card = outbox.message_of(actions.ledger, str(run_id), channel)
+    assert card
+    picture = Picture(actions.home.path / "loss.png", "Loss by step", "It falls.")
+    picture.path.write_bytes(PNG)
+    Posts(client).share([picture], "Look.", channel, "k", thread_ts=card.ts, since=None)
     return workspace.used_scopes()
 
 

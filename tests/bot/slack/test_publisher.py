@@ -57,7 +57,7 @@ def _tick_until_quiet(publisher: Publisher, actions: Actions, timeout_s: float =
 
 
 def _waiting(actions: Actions) -> bool:
-    query = "select count(*) from outbox where state = 'pending'"
+    query = "select count(*) from outbox where state = 'pending' and kind <> 'draw'"
     with actions.ledger.read() as db:
         return bool(db.exec_driver_sql(query).scalar_one())
 
