@@ -30,9 +30,10 @@ def main() -> None:
 async def _serve(port: int, state: Path) -> None:
     listening = socket.create_server(("127.0.0.1", port), backlog=512)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    runner = web.AppRunner(Server(read_seed(state), address).application(), access_log=None)
+    served = Server(read_seed(state), address).application()
+    runner = web.AppRunner(served, access_log=None, shutdown_timeout=1)
     await runner.setup()
-    await web.SockSite(runner, listening, shutdown_timeout=1).start()
+    await web.SockSite(runner, listening).start()
     sys.stdout.write(json.dumps({"address": address}) + "\n")
     sys.stdout.flush()
     stop = asyncio.Event()
