@@ -19,9 +19,10 @@ from bot.redaction import redact
 from bot.replies import Reply
 from bot.settings import Settings
 from storage import openings, outbox, published, reviews, tasks, waivers, watches
+from storage.deciding import compared_with, decide_now, gate_now
 from storage.errors import BadInput, EvidenceChanged, NotAllowed, UnknownName, WrongState
 from storage.home import Home
-from storage.judgements import Gate, Standing
+from storage.judgements import Gate
 from storage.ledger import Ledger
 from storage.records import DatasetVersion, Person, Review, Run, RunSpec, RunState, Task, Verdict
 
@@ -67,27 +68,12 @@ class Actions:
         """Approve or reject the open review of a run, or a review, once."""
         person = require(caller, ANYONE_KNOWN, "decide on a review")
         review = self._review(target)
-        policy = tasks.task(self.ledger, review.task).task.policy
-        standing = published.standing_of(self.home.board, review.run_id)
-        decided = reviews.decide(
-            self.ledger,
-            self.home,
-            review.id,
-            policy,
-            person,
-            verdict,
-            reason,
-            against_now=_against(standing),
-            board_checks=standing.checks if standing else (),
-        )
+        decided = decide_now(self.ledger, self.home, review.id, person, verdict, reason)
         return answers.decided(decided)
 
     def gate(self, run: Run) -> Gate:
         """What the task's policy makes of a run now."""
-        policy = tasks.task(self.ledger, run.spec.task.name).task.policy
-        standing = published.standing_of(self.home.board, run.id)
-        found = standing.checks if standing else ()
-        return reviews.gate_of(self.ledger, self.home, run, policy, found)
+        return gate_now(self.ledger, self.home, run)
 
     # --- verbs: asking --------------------------------------------------------------------------
 
@@ -287,7 +273,8 @@ class Actions:
                 f"{run.id} is not on the board yet, so it is compared with nothing. "
                 "Submit it again in a few seconds."
             )
-        review = reviews.submit(self.ledger, self.home, run, policy, person, _against(standing))
+        against = compared_with(standing)
+        review = reviews.submit(self.ledger, self.home, run, policy, person, against)
         return answers.submitted(review, self.gate(run))
 
     def _waive(self, command: Command, caller: Caller, key: str) -> Reply:
@@ -408,11 +395,6 @@ def _refuse_secrets(line: str) -> None:
             "can read this channel may have seen it: revoke it and make a new one. Secrets belong "
             "into the environment of the bot and its hosts."
         )
-
-
-def _against(standing: Standing | None) -> list[str]:
-    """The runs that the board compares a run with."""
-    return [standing.difference.against] if standing and standing.difference else []
 
 
 def _day(text: str | None) -> date:

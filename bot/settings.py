@@ -17,16 +17,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from storage.errors import BadInput
 from storage.home import Home
-from storage.records import Name, Person, Record, Role
+from storage.people import PersonEntry, person_where, require_one_each
+from storage.records import Name, Person, Record
 from storage.tasks import explain
-
-
-class PersonEntry(Record):
-    """`[people.NAME]`: who somebody is, in chat and on this machine, and what they may do."""
-
-    roles: tuple[Role, ...] = ()
-    slack: str | None = None
-    os: str | None = None
 
 
 class BaseEntry(Record):
@@ -125,25 +118,16 @@ class Settings(Record):
 
     @model_validator(mode="after")
     def _one_person_an_identity(self) -> Self:
-        for field in ("slack", "os"):
-            given = [v for entry in self.people.values() if (v := getattr(entry, field))]
-            if len(given) != len(set(given)):
-                raise ValueError(f"two people have the same `{field}`")
+        require_one_each(self.people)
         return self
 
     def person_of_slack(self, user_id: str) -> Person | None:
         """The person behind a Slack user id, or None for a stranger."""
-        return self._person_where("slack", user_id)
+        return person_where(self.people, "slack", user_id)
 
     def person_of_os(self, user: str) -> Person | None:
         """The person behind a user of this machine, or None for a stranger."""
-        return self._person_where("os", user)
-
-    def _person_where(self, field: str, value: str) -> Person | None:
-        for name, entry in self.people.items():
-            if getattr(entry, field) == value:
-                return Person(name=name, roles=frozenset(entry.roles))
-        return None
+        return person_where(self.people, "os", user)
 
 
 class Secrets(BaseSettings):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from leaderboard.signing_in import return_to_place
 from leaderboard.views import (
     about,
     audit,
@@ -79,6 +80,7 @@ def main() -> None:
         page_title="Tuneboard", page_icon=Path(__file__).with_name("icon.svg"), layout="wide"
     )
     st.html(Path(__file__).with_name("style.css"))
+    return_to_place()
     pages = {
         section: [
             st.Page(PAGES[name], title=title, icon=icon, url_path=name, default=name == "overview")

@@ -1,11 +1,16 @@
 """What the tests ask of others' software on Node: `make install` puts it into tests/node."""
 
 import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 FOLDER = Path(__file__).parent / "node"
+PRINTED = "Ready."
+"""What an emulator writes once it listens."""
 
 
 def need(package: str) -> Path:
@@ -31,3 +36,24 @@ def output_of(script: Path, *words: str) -> str:
     """
     done = subprocess.run(node(script, *words), capture_output=True, check=True, timeout=120)
     return done.stdout.decode()
+
+
+@contextmanager
+def emulate(folder: Path, service: str, port: int, seed: str) -> Iterator[str]:
+    """An emulator of `emulate` in a process of its own; its address."""
+    script = need("emulate") / "dist" / "index.js"
+    (folder / "seed.yaml").write_text(seed)
+    words = ("start", "-s", service, "-p", str(port), "--seed", str(folder / "seed.yaml"))
+    log = folder / "emulate.log"
+    with log.open("w") as stream:
+        process = subprocess.Popen(node(script, *words), stdout=stream, stderr=stream)
+    try:
+        until = time.monotonic() + 30
+        while PRINTED not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()

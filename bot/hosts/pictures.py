@@ -44,7 +44,7 @@ def make(home: Home, ledger: Ledger, run_id: str, against: str = "") -> dict[str
 
     Returns:
         `files`: name, title and a description in words of each picture; `split`: where the mistakes
-        are from; `mistakes`: `text` (empty where the task names sensitive columns), `gold`,
+        are from; `mistakes`: `text` (empty where the task's texts are sensitive), `gold`,
         `predicted` and `loss`, the surest first; `against`: the comparison, or why there is none.
 
     Raises:
@@ -168,7 +168,7 @@ def _surest_mistakes(run: Run, rows: Sequence[Mapping[str, Any]]) -> list[dict[s
     """The wrong answers that were given with the least doubt."""
     wrong = [row for row in rows if row["gold"] != row["predicted"]]
     wrong.sort(key=lambda row: row["loss"] if row["loss"] is not None else 0.0, reverse=True)
-    hide = bool(run.spec.task.sensitive)
+    hide = run.spec.task.has_sensitive_texts
     return [
         {
             "text": "" if hide else _shortened(row["text"]),

@@ -4,6 +4,7 @@ import streamlit as st
 
 from leaderboard import listings, words
 from leaderboard.readings import Readings
+from leaderboard.signing_in import sees_texts
 from leaderboard.views.choosing import all_rows, choose_runs, choose_task
 from leaderboard.views.opening import with_board
 
@@ -27,6 +28,8 @@ def _draw(board: Readings) -> None:
             "validation examples on a run's page.",
             icon=":material/lock:",
         )
+        return
+    if not sees_texts(board.home, task.task):
         return
     chosen = choose_runs(all_rows(board, task), MOST_RUNS)
     if not chosen:

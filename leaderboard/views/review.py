@@ -1,9 +1,10 @@
-"""Reviews: what waits, the evidence of one, and what was decided. This page only reads."""
+"""Reviews: what waits, the evidence of one, what was decided, and the decision itself."""
 
 import streamlit as st
 
 from leaderboard import markup, printing, tables, words
 from leaderboard.readings import Readings
+from leaderboard.views.deciding import decide_here
 from leaderboard.views.opening import with_board
 from storage.board_rows import ReviewRow, RunPage
 
@@ -94,14 +95,7 @@ def _decisions(board: Readings, review: ReviewRow) -> None:
     found = board.decisions(review.id)
     if found:
         st.html(tables.decisions(found))
-    needed = f"{review.approvals} of {words.plural(review.approvals_needed, 'approval')}"
-    if review.state == "in_review":
-        st.info(
-            f"{needed} so far. A reviewer other than {review.requested_by} decides in Slack, on "
-            f"the review's card, or in the terminal: `tuneboard approve {review.id} REASON` or "
-            f"`tuneboard reject {review.id} REASON`. A reason is required.",
-            icon=":material/gavel:",
-        )
+    decide_here(board.home, review)
     head = board.publication().chain_head
     st.html(
         markup.facts(

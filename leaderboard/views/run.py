@@ -4,6 +4,7 @@ import streamlit as st
 
 from leaderboard import charts, markup, tables, words
 from leaderboard.readings import Readings
+from leaderboard.signing_in import sees_texts
 from leaderboard.views.opening import with_board
 from storage.board_rows import RunPage
 from storage.records import EvidenceSummary, Metric
@@ -123,7 +124,7 @@ def _evidence(board: Readings, run: RunPage, summary: EvidenceSummary) -> None:
     if by_group := tables.groups(metrics):
         st.subheader("By group")
         st.html(by_group)
-    if not run.sealed:
+    if not run.sealed and sees_texts(board.home, run.spec.task):
         _mistakes(board, run)
     st.subheader("All numbers on test")
     st.html(tables.metrics(metrics))

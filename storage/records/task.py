@@ -228,6 +228,11 @@ class Task(Record):
     data: DataSource
     policy: Policy = Policy()
 
+    @property
+    def has_sensitive_texts(self) -> bool:
+        """Whether its texts are for reviewers only: its policy says so, or people are told apart."""
+        return self.policy.sensitive_data or bool(self.sensitive)
+
     @model_validator(mode="before")
     @classmethod
     def _usual_metric(cls, given: Any) -> Any:

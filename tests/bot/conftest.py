@@ -6,11 +6,12 @@ import pytest
 
 from bot.access import Caller
 from bot.actions import Actions
-from bot.settings import PersonEntry, Settings
+from bot.settings import Settings
 from storage import tasks
 from storage.home import Home
 from storage.judgements import BoardSummary, Standing
 from storage.ledger import Ledger
+from storage.people import PersonEntry
 from storage.published import Pointer, write_pointer
 from storage.records import (
     AttemptState,

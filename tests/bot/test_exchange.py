@@ -13,11 +13,12 @@ from bot.actions import Actions
 from bot.exchange import card, export, import_predictions, predictions
 from bot.hosts.inspection import inspect_task
 from bot.hosts.projection import project
-from bot.settings import PersonEntry, Settings, os_user
+from bot.settings import Settings, os_user
 from storage import published, tasks
 from storage.errors import BadData, BadInput
 from storage.home import Home
 from storage.ledger import Ledger
+from storage.people import PersonEntry
 from storage.records import DataSource, Outcome, Role, RunState, Task
 
 LABELS = ("no", "yes")

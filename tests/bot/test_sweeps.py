@@ -7,12 +7,13 @@ import pytest
 
 from bot.actions import Actions
 from bot.hosts.inspection import inspect_task
-from bot.settings import PersonEntry, Settings, os_user
+from bot.settings import Settings, os_user
 from bot.sweeps import sweep
 from storage import tasks
 from storage.errors import BadInput
 from storage.home import Home
 from storage.ledger import Ledger
+from storage.people import PersonEntry
 from storage.records import DataSource, Role, RunState, Task
 
 

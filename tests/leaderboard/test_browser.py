@@ -1,75 +1,26 @@
 """The real server in a real Chromium: pages load, fit on a phone, and show the board's numbers."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import leaderboard
 from leaderboard import words
 from leaderboard.app import PAGES
 from storage import board_reader as reader
 from storage.board_rows import BoardRow
 from storage.home import Home
 
+from .served import WAIT_MS, serving
+
 pytestmark = pytest.mark.browser
-
-APP = Path(leaderboard.__file__).with_name("app.py")
-WAIT_MS = 30_000
-
-
-def _chromium() -> str | None:
-    return next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
 
 
 @pytest.fixture(scope="module")
 def address(home: Home) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.headless=true"]
-    more = [f"--server.port={port}", "--server.address=127.0.0.1"]
-    environment = os.environ | {"TUNEBOARD_HOME": str(home.path)}
-    server = subprocess.Popen([*command, *more], env=environment, stdout=subprocess.DEVNULL)
-    try:
-        _wait_until_healthy(port, server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-def _wait_until_healthy(port: int, server: "subprocess.Popen[bytes]") -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail("the server did not start")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = _chromium()
-    if program is None:
-        pytest.skip("no Chromium was found on this machine")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
+    with serving(home) as found:
+        yield found
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,12 @@ there. Its trigger ids are its own, and so are those of users, channels and mess
 import asyncio
 import json
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import nodes
 from aiohttp import ClientSession, web
 from slack_sdk import WebClient
 
@@ -29,7 +26,6 @@ from bot.workspace.server import FORM_ONLY, Server, _arguments
 from bot.workspace.state import Call, Json, Message
 
 PEOPLE = ("ana", "leo", "reva")
-PRINTED = "Ready."
 
 
 class EmulatedServer(Server):
@@ -103,27 +99,6 @@ class EmulatedServer(Server):
         ):
             found: Json = await answer.json()
         return found
-
-
-@contextmanager
-def emulate(folder: Path, service: str, port: int, seed: str) -> Iterator[str]:
-    """An emulator of `emulate` in a process of its own; its address."""
-    script = nodes.need("emulate") / "dist" / "index.js"
-    (folder / "seed.yaml").write_text(seed)
-    words = ("start", "-s", service, "-p", str(port), "--seed", str(folder / "seed.yaml"))
-    log = folder / "emulate.log"
-    with log.open("w") as stream:
-        process = subprocess.Popen(nodes.node(script, *words), stdout=stream, stderr=stream)
-    try:
-        until = time.monotonic() + 30
-        while PRINTED not in log.read_text():
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
 
 
 def seed_of(address: str) -> Seed:

@@ -6,20 +6,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import golden
+import nodes
 import pytest
 
 from bot.actions import Actions
 from bot.hosts.projection import project
-from bot.settings import PersonEntry, SlackSettings
+from bot.settings import SlackSettings
 from bot.slack import blocks
 from bot.workspace.driver import Workspace, shown
 from storage import reviews
 from storage.home import Home
 from storage.ledger import Ledger
+from storage.people import PersonEntry
 from storage.records import Method, Policy, PolicyRule, ReviewState, Role, Run
 
 from .conftest import connected_bot
-from .emulated import emulate, gateway, history, seed_of
+from .emulated import gateway, history, seed_of
 
 SEED = """
 slack:
@@ -46,7 +48,7 @@ class Emulated:
 def emulated(tmp_path_factory: pytest.TempPathFactory, actions: Actions) -> Iterator[Emulated]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with emulate(tmp_path_factory.mktemp("emulate"), "slack", port, SEED) as address:
+    with nodes.emulate(tmp_path_factory.mktemp("emulate"), "slack", port, SEED) as address:
         seed = seed_of(address)
         ids = {user.name: user.id for user in seed.users}
         roles = {

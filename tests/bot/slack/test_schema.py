@@ -15,7 +15,7 @@ from bot.actions import Actions
 from bot.checklist import steps_of
 from bot.commands import VERBS
 from bot.replies import Reply, table
-from bot.settings import PersonEntry, Settings
+from bot.settings import Settings
 from bot.slack import blocks, cards, facts, views
 from bot.slack.drawn import Drawn
 from bot.slack.home import home_of
@@ -23,6 +23,7 @@ from bot.workspace.strict import check_blocks, check_message
 from storage import reviews, tasks
 from storage.errors import UserError
 from storage.ledger import Ledger
+from storage.people import PersonEntry
 from storage.records import Method, Role
 
 Json = dict[str, Any]
