@@ -12,7 +12,6 @@ from storage.home import Home
 from storage.people import person_where, read_people
 from storage.records import Person, Role, Task
 
-
 _REMEMBER = """<script>
 sessionStorage.setItem("tuneboard-place", location.pathname + location.search)
 </script>"""
