@@ -254,6 +254,7 @@ COUNTED = {
 ON_THE_BOARD = {
     "test_size": board_checks.test_size,
     "test_reuse": board_checks.test_reuse,
+    "regression_set": board_checks.regression_set,
     "underpowered": board_checks.underpowered,
     "seed_variance": board_checks.seed_variance,
     "beats_baseline": board_checks.beats_baseline,
@@ -284,6 +285,7 @@ ADVICE = {
     "seed_variance": "Report the mean over seeds; train longer or slower.",
     "underpowered": "Label as many test rows more as it says.",
     "test_reuse": "Label a new test set and register the task with it.",
+    "regression_set": "Look at the examples it names, and add rows like them to train.",
     "test_size": "Label more test rows.",
     "beats_baseline": "Use the cheaper way, or label more test rows to tell them apart.",
     "adapter_reload": "Do not use the adapter: compare base, tokenizer and dtype.",

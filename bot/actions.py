@@ -14,11 +14,12 @@ from bot import answers, asking, limits, specs
 from bot.access import ANYONE_KNOWN, LAUNCH, Caller, require, require_own
 from bot.commands import VERBS, Command, did_you_mean, line_of, parse
 from bot.hosts.inspection import inspect_task, prospect_of
+from bot.hosts.projection_child import ask_child
 from bot.paths import path_of
 from bot.redaction import redact
 from bot.replies import Reply
 from bot.settings import Settings
-from storage import openings, outbox, published, reviews, tasks, waivers, watches
+from storage import marks, openings, outbox, published, reviews, tasks, waivers, watches
 from storage.deciding import compared_with, decide_now, gate_now
 from storage.errors import BadInput, EvidenceChanged, NotAllowed, UnknownName, WrongState
 from storage.home import Home
@@ -290,6 +291,27 @@ class Actions:
         self._show_run(run.id)
         return answers.waived(given, self.gate(run))
 
+    def _mark(self, command: Command, caller: Caller, key: str) -> Reply:
+        person = require(caller, ANYONE_KNOWN, "mark an example")
+        line, word, reason = [*command.rest.split(maxsplit=2), "", "", ""][:3]
+        if not command.words or not line.isdecimal():
+            usage = VERBS["mark"]
+            raise BadInput(f"Write {usage.usage}, for example `{usage.example}`.")
+        run = self.ledger.run(command.words[0])
+        found = ask_child(self.home, "bot.hosts.examples", run.id, line)
+        made = marks.mark_example(self.ledger, run, found["example_id"], word, person, reason)
+        said = f"“{found['text'][:120]}”, true {found['gold']}, answered {found['predicted']}"
+        rule = (
+            "Every later run must answer it rightly: the check `regression_set` says whether."
+            if made.mark == "blocker"
+            else "No run is held against it."
+        )
+        return Reply(
+            f"Line {line} ({said}) is marked as {made.mark}. {rule}",
+            run_id=run.id,
+            data={"mark": made.model_dump(mode="json")},
+        )
+
     def _approve(self, command: Command, caller: Caller, key: str) -> Reply:
         return self._decide_in_words(command, Verdict.APPROVE, caller)
 
@@ -383,7 +405,9 @@ class Actions:
 
 
 def _is_slow(command: Command) -> bool:
-    reads_data = command.verb == "plan" or (command.verb == "task" and "add" in command.words[:1])
+    reads_data = command.verb in {"plan", "mark"} or (
+        command.verb == "task" and "add" in command.words[:1]
+    )
     return reads_data or command.verb in asking.SLOW
 
 

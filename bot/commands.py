@@ -129,6 +129,13 @@ VERBS = {
             "waive r1m7yr87y2xb0h bias_groups until=2030-01-31 groups are too small to tell",
             keys=("until",),
         ),
+        Verb(
+            "mark",
+            "mark RUN LINE blocker|acceptable REASON",
+            "say of a test row's answer that it must never be wrong, or may be",
+            "mark r1m7yr87y2xb0h 17 blocker a refund that is refused costs us the customer",
+            free_text=True,
+        ),
         Verb("models", "models", "list the base models, and what fits here", "models"),
         Verb("datasets", "datasets", "list the data of every task", "datasets"),
         Verb("queue", "queue", "show what runs and what waits", "queue"),

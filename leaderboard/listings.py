@@ -11,6 +11,7 @@ from storage.board_rows import (
     ElsewhereRow,
     ExampleRow,
     GroupRow,
+    MarkRow,
     Said,
     StageRow,
     UsageRow,
@@ -207,17 +208,26 @@ def stages(found: Sequence[StageRow]) -> str:
     return table(["Run", *asked], cells)
 
 
-def examples(found: Iterable[ExampleRow], runs: Sequence[BoardRow]) -> str:
-    """Examples with what each run said, right or wrong in words."""
+def examples(
+    found: Iterable[ExampleRow], runs: Sequence[BoardRow], marks: Mapping[str, MarkRow]
+) -> str:
+    """Examples with what each run said, right or wrong in words, and what reviewers said of it."""
     columns = ["Text", "Right", *(f"{words.method(r.method, r.base)}, seed {r.seed}" for r in runs)]
     cells = []
     for row in found:
         by_run = {said.run_id: said for said in row.said}
         cells.append(
-            [f"{text(row.text)}{sub(f'row {row.row}')}", text(row.gold)]
+            [f"{text(row.text)}{sub(f'row {row.row}')}{_mark(marks.get(row.example_id))}"]
+            + [text(row.gold)]
             + [_said(by_run.get(run.run_id)) for run in runs]
         )
     return table(columns, cells)
+
+
+def _mark(found: MarkRow | None) -> str:
+    if found is None:
+        return ""
+    return sub(f"{found.mark}, says {found.person}: {found.reason}")
 
 
 def num(value: str) -> str:

@@ -26,6 +26,7 @@ from storage.board_rows import (
     ExampleRow,
     GroupRow,
     LadderRow,
+    MarkRow,
     Mistake,
     Publication,
     ReviewRow,
@@ -35,6 +36,7 @@ from storage.board_rows import (
     TaskRow,
     UsageRow,
     VersionRow,
+    VoteCount,
     WeekRow,
 )
 from storage.export import export_board
@@ -115,6 +117,12 @@ class Readings:
 
     def groups(self, task: str) -> list[GroupRow]:
         return _kept(reader.groups, self.snapshot, task)
+
+    def marks(self, task: str) -> list[MarkRow]:
+        return _kept(reader.marks, self.snapshot, task)
+
+    def votes(self, run_id: str) -> VoteCount:
+        return _kept(reader.votes, self.snapshot, run_id)
 
     def stages(self) -> list[StageRow]:
         return _kept(reader.stages, self.snapshot)

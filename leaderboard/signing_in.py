@@ -4,11 +4,14 @@ Streamlit does the logging in (`st.login`), by the `[auth]` section of its secre
 none, nobody is known and the pages only read.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import streamlit as st
 
 from storage.home import Home
+from storage.ledger import Ledger
 from storage.people import person_where, read_people
 from storage.records import Person, Role, Task
 
@@ -65,7 +68,7 @@ def visitor(home: Home) -> Visitor:
     return Visitor(True, next(iter(names), "without a name"), person)
 
 
-def _names(claims: dict[str, object]) -> list[str]:
+def _names(claims: Mapping[str, object]) -> list[str]:
     """What a provider vouches for: the subject, and an e-mail address that it says it verified."""
     subject, email = str(claims.get("sub") or ""), str(claims.get("email") or "")
     verified = claims.get("email_verified") is True
@@ -111,3 +114,13 @@ def show_who(found: Visitor) -> None:
     )
     if right.button("Log out", icon=":material/logout:"):
         st.logout()
+
+
+@contextmanager
+def opened_ledger(home: Home) -> Iterator[Ledger]:
+    """The ledger, for what a visitor does; pages read from the board instead."""
+    ledger = Ledger.open(home.ledger_file)
+    try:
+        yield ledger
+    finally:
+        ledger.close()

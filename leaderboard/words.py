@@ -62,6 +62,7 @@ CHECKS = {
     "seed_variance": "luck of the seed",
     "underpowered": "test set too small to tell",
     "test_reuse": "test asked often",
+    "regression_set": "blockers",
     "forgetting_text": "forgetting: text",
     "forgetting_tasks": "forgetting: tasks",
     "lexical_support": "lexical support",

@@ -26,6 +26,7 @@ from storage.board_rows import (
     Flag,
     GroupRow,
     LadderRow,
+    MarkRow,
     Mistake,
     Publication,
     ReviewRow,
@@ -36,6 +37,7 @@ from storage.board_rows import (
     TaskRow,
     UsageRow,
     VersionRow,
+    VoteCount,
     WeekRow,
 )
 from storage.errors import InternalError
@@ -216,6 +218,14 @@ def chain(snapshot: Path) -> list[ChainRow]:
 
 def groups(snapshot: Path, task: str) -> list[GroupRow]:
     return _rows(snapshot, GroupRow, _query("groups"), task=task)
+
+
+def marks(snapshot: Path, task: str) -> list[MarkRow]:
+    return _rows(snapshot, MarkRow, _query("marks"), task=task)
+
+
+def votes(snapshot: Path, run_id: str) -> VoteCount:
+    return _rows(snapshot, VoteCount, _query("votes"), run_id=run_id)[0]
 
 
 def stages(snapshot: Path) -> list[StageRow]:

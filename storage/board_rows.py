@@ -319,6 +319,28 @@ class GroupRow:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkRow:
+    """A reviewer's newest word on a test example, seen with the answer of a run."""
+
+    example_id: str
+    run_id: str
+    mark: str
+    person: str
+    reason: str
+    said_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoteCount:
+    """Blind votes on a run's answers against its base's: each person's newest on each text."""
+
+    tuned: int
+    base: int
+    ties: int
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
 class StageRow:
     """What a run is at on a task that was learnt before it."""
 

@@ -88,8 +88,9 @@ def ingest(board: Board, ledger: Ledger, home: Home, settings_digest: str = "") 
     changes = _changes(ledger, known(board))
     _write_ledger_rows(board, changes)
     opened = _take_openings(board, ledger)
-    board.clear("waivers")
-    board.insert("waivers", _whole_table(ledger, "waivers"))
+    for table in ("waivers", "marks", "votes"):
+        board.clear(table)
+        board.insert(table, _whole_table(ledger, table))
     for table in ("evidence", "metrics", "checks"):  # read anew: their scores may be shown now
         board.delete(table, "run_id", opened)
     _write_evidence(board, home, _new_evidence(board))

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bot.hosts.board.checks import NO_RIGHT_OR_WRONG
 from storage import openings
 from storage.errors import BadInput, CorruptFolder
 from storage.home import Home
 from storage.ledger import Ledger
-from storage.records import Run, RunState, TaskKind
+from storage.records import Run, RunState
 from trainer.evaluate.alignment import aligned
 from trainer.evaluate.compare import paired_difference
 from trainer.evaluate.judged import Judged
@@ -26,7 +27,6 @@ from trainer.evaluate.scoring import lower_is_better
 from trainer.evaluate.stored import judged_rows
 
 SHOWN = ("accuracy", "macro_f1", "weighted_f1", "roc_auc", "mcc", "log_loss", "latency_p95_ms")
-NO_RIGHT_OR_WRONG = {TaskKind.REGRESSION, TaskKind.TEXT}
 
 
 def compare(home: Home, ledger: Ledger, one: str, other: str) -> dict[str, Any]:

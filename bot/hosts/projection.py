@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bot.hosts.board.checks import amplification, contamination
+from bot.hosts.board.checks import amplification, contamination, regression
 from bot.hosts.board.differences import Load
 from bot.hosts.board.standings import Around, standings, unplaced
 from bot.settings import Settings, load_settings
@@ -30,8 +30,10 @@ from storage.home import Home
 from storage.ingest import ingest, is_behind, take_in_again
 from storage.judgements import BoardSummary, Waiver
 from storage.ledger import Ledger
+from storage.marks import blockers
 from storage.predictions import predicted_groups
 from storage.published import Pointer, read_pointer, read_summary
+from storage.records import Check
 from storage.standings import Candidate, Placed, TaskBoard, summary_of, task_boards, write_board
 from storage.waivers import waivers
 from trainer.evaluate.contamination import Fingerprints
@@ -117,7 +119,7 @@ def _around(ledger: Ledger, settings: Settings) -> Around:
     given: dict[str, list[Waiver]] = defaultdict(list)
     for waiver in waivers(ledger):
         given[waiver.run_id].append(waiver)
-    return Around(prices=settings.prices, waivers=given)
+    return Around(prices=settings.prices, waivers=given, blockers=blockers(ledger))
 
 
 def _place_all(board: Board, home: Home, around: Around) -> list[Placed]:
@@ -131,9 +133,11 @@ def _place_all(board: Board, home: Home, around: Around) -> list[Placed]:
         limit = task.newest.policy.leakage_limit
         overlaps = contamination(task.candidates, tests, unknown, learnt, limit)
         amplified = amplification(task, load, functools.partial(_groups, home))
-        more = {run_id: (check,) for run_id, check in overlaps.items()}
-        for run_id, check in amplified.items():
-            more[run_id] = (*more.get(run_id, ()), check)
+        kept = regression(task, load, around.blockers.get(task.task.name, ()))
+        more: dict[str, tuple[Check, ...]] = {}
+        for checks in (overlaps, amplified, kept):
+            for run_id, check in checks.items():
+                more[run_id] = (*more.get(run_id, ()), check)
         found.append(_place(board, task, load, replace(around, more_checks=more)))
         load.cache_clear()  # one task's predictions at a time
     write_board(board, found)

@@ -1,17 +1,13 @@
 """Approve or reject a review on its page, by the same rules as in chat."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import streamlit as st
 
 from leaderboard import words
-from leaderboard.signing_in import Visitor, show_who, visitor
+from leaderboard.signing_in import Visitor, opened_ledger, show_who, visitor
 from storage.board_rows import ReviewRow
 from storage.deciding import decide_now
 from storage.errors import UserError
 from storage.home import Home
-from storage.ledger import Ledger
 from storage.records import ReviewState, Verdict
 from storage.reviews import get
 
@@ -27,7 +23,7 @@ def decide_here(home: Home, review: ReviewRow) -> None:
     if answer := st.session_state.pop(SAID, None):
         kind, text = answer
         (st.success if kind == "done" else st.error)(words.plain(text))
-    with _ledger(home) as ledger:
+    with opened_ledger(home) as ledger:
         state = get(ledger, review.id).state
     if state is not ReviewState.IN_REVIEW:
         if review.state == "in_review":
@@ -78,7 +74,7 @@ def _decide(home: Home, review_id: str, word: str) -> None:
             st.session_state[SAID] = ("refused", "You are not logged in any more.")
             return
         reason = str(st.session_state.get("reason", ""))
-        with _ledger(home) as ledger:
+        with opened_ledger(home) as ledger:
             made = decide_now(ledger, home, review_id, person, VERBS[word], reason)
     except UserError as error:
         st.session_state[SAID] = ("refused", str(error))
@@ -95,12 +91,3 @@ def _elsewhere(review: ReviewRow) -> None:
         f"`tuneboard reject {review.id} REASON`. A reason is required.",
         icon=":material/gavel:",
     )
-
-
-@contextmanager
-def _ledger(home: Home) -> Iterator[Ledger]:
-    ledger = Ledger.open(home.ledger_file)
-    try:
-        yield ledger
-    finally:
-        ledger.close()

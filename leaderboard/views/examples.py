@@ -6,6 +6,7 @@ from leaderboard import listings, words
 from leaderboard.readings import Readings
 from leaderboard.signing_in import sees_texts
 from leaderboard.views.choosing import all_rows, choose_runs, choose_task
+from leaderboard.views.marking import mark_here
 from leaderboard.views.opening import with_board
 
 MOST_RUNS = 4
@@ -49,8 +50,10 @@ def _draw(board: Readings) -> None:
     if not found:
         st.markdown("No example is like this.")
         return
-    st.html(listings.examples(found, chosen))
+    marks = {mark.example_id: mark for mark in board.marks(task.name)}
+    st.html(listings.examples(found, chosen, marks))
     st.caption(
         f"Those that most runs had wrong come first, {words.plural(PAGE_ROWS, 'row')} a page. "
         "Texts are shown as they are in the file, and cut after 500 characters."
     )
+    mark_here(board.home, chosen[0].run_id, found)

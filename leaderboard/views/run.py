@@ -5,6 +5,7 @@ import streamlit as st
 from leaderboard import charts, markup, tables, words
 from leaderboard.readings import Readings
 from leaderboard.signing_in import sees_texts
+from leaderboard.views import voting
 from leaderboard.views.opening import with_board
 from storage.board_rows import RunPage
 from storage.records import EvidenceSummary, Metric
@@ -126,6 +127,10 @@ def _evidence(board: Readings, run: RunPage, summary: EvidenceSummary) -> None:
         st.html(by_group)
     if not run.sealed and sees_texts(board.home, run.spec.task):
         _mistakes(board, run)
+    votes = board.votes(run.run_id)
+    if votes.people:
+        st.subheader("Blind votes")
+        st.markdown(words.plain(voting.result(votes)))
     st.subheader("All numbers on test")
     st.html(tables.metrics(metrics))
     _origin(run, summary, metrics)

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from leaderboard import listings, words
+from leaderboard.readings import open_board
 from leaderboard.settings import Settings
+from leaderboard.views.voting import vote_here
 
 PATIENCE_S = 60
 MOST_CHARACTERS = 20_000
@@ -53,6 +55,11 @@ def _form(settings: Settings, about: dict[str, Any]) -> None:
     )
     if not about["compares"]:
         st.caption("Its base cannot be asked beside it: what answers did not exist before tuning.")
+    elif st.toggle(
+        "Blind: two answers without names", value="blind" in st.query_params, key="blind"
+    ):
+        _blind(settings, about)
+        return
     with st.form("ask"):
         text = st.text_area("Text", max_chars=MOST_CHARACTERS, placeholder="Type a text")
         sent = st.form_submit_button("Ask", type="primary", icon=":material/send:")
@@ -65,6 +72,16 @@ def _form(settings: Settings, about: dict[str, Any]) -> None:
         return
     st.html(listings.answers(found, found.get("base")))
     st.caption("Times are of this one request, on the machine that serves the model.")
+
+
+def _blind(settings: Settings, about: dict[str, Any]) -> None:
+    def both(text: str) -> dict[str, Any]:
+        return ask(settings, "POST", "/predict", {"text": text, "compare": True})
+
+    try:
+        vote_here(open_board(), settings.opened, about, both)
+    except NotServed as error:
+        st.error(words.plain(str(error)), icon=":material/error:")
 
 
 def ask(

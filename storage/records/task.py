@@ -53,7 +53,7 @@ CHECK_IDS = (
     *("beats_baseline", "overfit_upturn", "overfit_gap", "membership", "underfit", "calibration"),
     *("bias_groups", "bias_counterfactual", "bias_amplification", "bias_amplification_base"),
     *("stereotypes", "forgetting_text", "forgetting_tasks", "lexical_support", "overlong"),
-    *("seed_variance", "underpowered", "test_reuse"),
+    *("seed_variance", "underpowered", "test_reuse", "regression_set"),
 )
 """Every check there is: what a policy can name, and what a run or the board may report."""
 
@@ -132,6 +132,7 @@ STARTER_RULES = (
     _rule("seed_variance", "warn", "warn"),
     _rule("underpowered", "warn", "warn"),
     _rule("test_reuse", "block", "warn"),
+    _rule("regression_set", "block", "allow"),
 )
 """What a task that says nothing asks for. `policy.example.toml` has the same with comments."""
 
@@ -230,7 +231,7 @@ class Task(Record):
 
     @property
     def has_sensitive_texts(self) -> bool:
-        """Whether its texts are for reviewers only: its policy says so, or people are told apart."""
+        """Whether its texts are for reviewers only: by its policy, or as people are told apart."""
         return self.policy.sensitive_data or bool(self.sensitive)
 
     @model_validator(mode="before")

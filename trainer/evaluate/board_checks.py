@@ -4,6 +4,7 @@ They stand here and not in `trainer/checks/`, because the board's side may impor
 """
 
 import math
+from collections.abc import Sequence
 
 from scipy.stats import norm
 
@@ -88,6 +89,39 @@ def test_size(rows: int, minimum: int, confident: int) -> Check:
         n=rows,
         reason=reason,
         advice="" if outcome is Outcome.PASS else f"Label {confident - rows} more test rows.",
+    )
+
+
+def regression_set(wrong: Sequence[str], found: int, missing: int) -> Check:
+    """Whether a run answers rightly what reviewers called blockers.
+
+    Counted on the run's own test rows; fails at the first wrong answer. No chance is in it: these
+    examples were chosen because they must never be wrong again.
+
+    Args:
+        wrong: Ids of blockers that were answered wrongly.
+        found: Blockers among the test rows.
+        missing: Blockers that are no test rows of this version.
+    """
+    identity = "regression_set"
+    gone = f" {missing} more are no test rows of this version." if missing else ""
+    if not found:
+        reason = f"None of the {missing} examples marked as blockers is a test row of this version."
+        return Check(id=identity, outcome=Outcome.NOT_RUN, reason=reason)
+    named = f": {', '.join(wrong[:5])}{' …' if len(wrong) > 5 else ''}" if wrong else ""
+    return Check(
+        id=identity,
+        outcome=Outcome.FAIL if wrong else Outcome.PASS,
+        value=float(len(wrong)),
+        limit=0.0,
+        n=found,
+        reason=(
+            f"{len(wrong)} of {found} examples that reviewers marked as blockers are answered "
+            f"wrongly{named}.{gone}"
+        ),
+        advice="Look at them on the page Examples, and add rows like them to train."
+        if wrong
+        else "",
     )
 
 

@@ -7,12 +7,19 @@ from bot.hosts.board.differences import Load
 from storage.records import Check, Method, Outcome, TaskKind
 from storage.standings import Candidate, Comparison, TaskBoard
 from trainer.evaluate.amplification_against import amplification_against
-from trainer.evaluate.board_checks import beats_baseline, test_reuse, test_size, underpowered
+from trainer.evaluate.board_checks import (
+    beats_baseline,
+    regression_set,
+    test_reuse,
+    test_size,
+    underpowered,
+)
 from trainer.evaluate.compare import PairedDifference
 from trainer.evaluate.contamination import Fingerprints, registered_overlap
 from trainer.evaluate.judged import as_classes
 from trainer.evaluate.luck import SEEDS_NEEDED
 
+NO_RIGHT_OR_WRONG = {TaskKind.REGRESSION, TaskKind.TEXT}
 ROWS_TO_COMPARE = 2
 """From two rows on, a difference of two models has a spread."""
 
@@ -94,6 +101,22 @@ def amplification(
             limit,
             f"embedding {base.run_id}" if base else "",
         )
+    return found
+
+
+def regression(task: TaskBoard, load: Load, blockers: Sequence[str]) -> dict[str, Check]:
+    """Whether each run answers rightly what reviewers marked as blockers."""
+    if not blockers or task.task.sealed or task.task.kind in NO_RIGHT_OR_WRONG:
+        return {}
+    alone, found = not_comparable(task), {}
+    for candidate in task.candidates:
+        if candidate.run_id in alone:
+            continue
+        judged = load(candidate, "test")
+        right = dict(zip(judged.ids, judged.correct.tolist(), strict=True))
+        known = [name for name in blockers if name in right]
+        wrong = [name for name in known if not right[name]]
+        found[candidate.run_id] = regression_set(wrong, len(known), len(blockers) - len(known))
     return found
 
 

@@ -32,12 +32,14 @@ class Around:
     """What standings depend on beside the task's runs.
 
     `more_checks` holds those that need more than the task's predictions: training texts against
-    every registered test set, groups of people against the base.
+    every registered test set, groups of people against the base. `blockers` are a task's
+    examples that no run may get wrong.
     """
 
     prices: PriceSettings = field(default_factory=PriceSettings)
     more_checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
     waivers: Mapping[str, Sequence[Waiver]] = field(default_factory=dict)
+    blockers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     today: date = field(default_factory=lambda: now().date())
 
 
