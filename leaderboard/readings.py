@@ -118,6 +118,9 @@ class Readings:
     def groups(self, task: str) -> list[GroupRow]:
         return _kept(reader.groups, self.snapshot, task)
 
+    def currency(self) -> str:
+        return _kept(reader.currency, self.snapshot)
+
     def marks(self, task: str) -> list[MarkRow]:
         return _kept(reader.marks, self.snapshot, task)
 

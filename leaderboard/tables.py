@@ -20,7 +20,7 @@ from storage.judgements import Arm, Finding, Gate, SeedPool, TargetReading, Wort
 from storage.records import PRIMARY_METRICS, Check, Method, Metric, Outcome, TaskKind
 
 
-def board(rows: Sequence[BoardRow], span: BoardSpan, primary: str) -> str:
+def board(rows: Sequence[BoardRow], span: BoardSpan, primary: str, currency: str = "") -> str:
     """The board of a task. Where macro F1 ranks, accuracy stands beside it instead of it again."""
     second = "accuracy" if primary == "macro_f1" else "macro_f1"
     columns = ["Place", "Method", words.metric(primary).capitalize()]
@@ -28,7 +28,7 @@ def board(rows: Sequence[BoardRow], span: BoardSpan, primary: str) -> str:
         columns += [words.metric(second)] + ([] if primary == "roc_auc" else ["ROC AUC"])
     priced = any(row.cost_per_1000 is not None for row in rows)
     columns += ["Against the best baseline", "Flags", "Policy", "Latency p95"]
-    columns += ["Cost"] if priced else []
+    columns += [f"Cost ({currency})" if currency else "Cost"] if priced else []
     columns += ["Training", "By"]
     columns[2] = words.metric(primary)
     cells = [_board_cells(row, span, primary, second, priced=priced) for row in rows]

@@ -188,6 +188,8 @@ def cost(value: float | None) -> str:
     """In the currency of the prices."""
     if value is None:
         return MISSING
+    if 0 < value < 0.0001:
+        return "under 0.0001"
     return f"{value:,.2f}" if value >= 1 else f"{value:.4f}"
 
 

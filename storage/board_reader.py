@@ -220,6 +220,11 @@ def groups(snapshot: Path, task: str) -> list[GroupRow]:
     return _rows(snapshot, GroupRow, _query("groups"), task=task)
 
 
+def currency(snapshot: Path) -> str:
+    """What costs are in, such as `EUR`; empty where nothing has a price."""
+    return str(_ask(snapshot, _query("currency"))[0]["currency"])
+
+
 def marks(snapshot: Path, task: str) -> list[MarkRow]:
     return _rows(snapshot, MarkRow, _query("marks"), task=task)
 

@@ -150,7 +150,7 @@ def _rows(board: Readings, task: TaskRow, span: BoardSpan) -> None:
     page = _page(board.board_span(task, methods).chosen)
     rows = board.board_rows(task, methods, PAGE_ROWS, PAGE_ROWS * (page - 1))
     if rows:
-        st.html(tables.board(rows, span, task.primary_metric))
+        st.html(tables.board(rows, span, task.primary_metric, board.currency()))
     else:
         st.info("No run of these methods has ended.", icon=":material/filter_alt:")
     st.caption(

@@ -9,7 +9,7 @@ from leaderboard.readings import Readings
 from leaderboard.views import board as board_page
 from leaderboard.views.opening import with_board
 from storage.board_rows import BoardRow, ReviewRow, TaskRow
-from storage.records import now
+from storage.records import Method, now
 
 WEEK = timedelta(days=7)
 
@@ -60,17 +60,19 @@ def _card(board: Readings, task: TaskRow, reviews: list[ReviewRow]) -> None:
     if not rows or rows[0].value is None:
         st.markdown(f"No result yet. `/tune run task={task.name} method=tfidf` starts a baseline.")
         return
-    st.html(markup.figures(_figures(task, rows[0], reviews)))
+    st.html(markup.figures(_figures(task, rows[0], reviews, board.currency())))
     judged = board.verdict(task.name)
     if judged:
         st.markdown(words.plain(judged[0].sentence))
 
 
-def _figures(task: TaskRow, best: BoardRow, reviews: list[ReviewRow]) -> list[tuple[str, str, str]]:
+def _figures(
+    task: TaskRow, best: BoardRow, reviews: list[ReviewRow], currency: str
+) -> list[tuple[str, str, str]]:
     metric = words.metric(task.primary_metric)
     value = f"{words.number(best.value)} ({words.interval(best.low, best.high)})"
     approved = next((row for row in reviews if row.state == "approved"), None)
-    champion = ("In production", "nothing approved", "`submit RUN` asks for a review")
+    champion = ("In production", "nothing approved", "submit RUN asks for a review")
     if approved:
         champion = (
             "Approved last",
@@ -85,14 +87,14 @@ def _figures(task: TaskRow, best: BoardRow, reviews: list[ReviewRow]) -> list[tu
             "Against the best baseline",
             words.points(best.difference, task.primary_metric)
             if best.difference is not None
-            else "is a baseline",
+            else ("is a baseline" if Method(best.method).is_baseline else "not compared"),
             words.difference(best.difference_low, best.difference_high)
             if best.difference is not None
-            else "",
+            else ("" if Method(best.method).is_baseline else "there is no baseline yet"),
         ),
         champion,
         (
-            "Cost of 1,000 answers",
+            f"Cost of 1,000 answers{f' ({currency})' if currency else ''}",
             words.cost(best.cost_per_1000),
             f"latency p95 {words.milliseconds(best.latency_p95_ms)}",
         ),

@@ -6,6 +6,7 @@ from typing import Any
 
 import golden
 import pytest
+from leaderboard_served import chromium
 from pages import Draw
 from streamlit.testing.v1 import AppTest
 
@@ -13,8 +14,6 @@ from bot.hosts.projection import project
 from storage import board_reader as reader
 from storage.board_rows import BoardRow
 from storage.home import Home
-
-from .served import chromium
 
 
 @pytest.fixture(scope="session")

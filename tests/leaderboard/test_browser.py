@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from leaderboard_served import WAIT_MS, serving
 
 from leaderboard import words
 from leaderboard.app import PAGES
 from storage import board_reader as reader
 from storage.board_rows import BoardRow
 from storage.home import Home
-
-from .served import WAIT_MS, serving
 
 pytestmark = pytest.mark.browser
 

@@ -10,6 +10,7 @@ from typing import Any
 import golden
 import nodes
 import pytest
+from leaderboard_served import WAIT_MS, free_port, serving
 from pages import Draw, said
 
 from bot.hosts.projection import project
@@ -19,8 +20,6 @@ from storage.home import Home
 from storage.ledger import Ledger
 from storage.marks import marks
 from storage.records import Method, Person, Policy, PolicyRule, ReviewState, Role, Verdict
-
-from .served import WAIT_MS, free_port, serving
 
 ANA = Person(name="ana", roles=frozenset({Role.LAUNCHER, Role.REVIEWER}))
 PEOPLE = """

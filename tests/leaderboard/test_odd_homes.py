@@ -6,6 +6,7 @@ from typing import Any
 
 import golden
 import pytest
+from leaderboard_served import WAIT_MS, serving
 from pages import Draw, html, said
 
 from bot.hosts.projection import project
@@ -14,8 +15,6 @@ from storage.home import Home
 from storage.ledger import Ledger
 from storage.published import read_pointer
 from storage.records import Method, RunState
-
-from .served import WAIT_MS, serving
 
 HOSTILE = (
     "<script>document.title = 'owned'</script>",

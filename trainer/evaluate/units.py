@@ -8,8 +8,8 @@ def amount(value: float, metric: str, *, signed: bool = False) -> str:
     """`2.1 points`, or `0.113` of a metric that is no share."""
     sign = "+" if signed else ""
     if metric in UNBOUNDED:
-        return f"{value:{sign}.3f}"
-    return f"{100 * value:{sign}.1f} points"
+        return f"{round(value, 3) + 0.0:{sign}.3f}"
+    return f"{round(100 * value, 1) + 0.0:{sign}.1f} points"  # + 0.0: no "-0.0"
 
 
 def bare(value: float, metric: str, *, signed: bool = False) -> str:
