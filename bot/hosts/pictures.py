@@ -128,9 +128,10 @@ def draw_confusion(
     if not wrong.any():
         return f"{right}."
     row, column = divmod(int(wrong.argmax()), len(labels))
+    times = int(wrong[row, column])
+    often = "once" if times == 1 else f"{times:,} times"
     return (
-        f"{right}; the most frequent mistake is {labels[row]} answered as {labels[column]}, "
-        f"{int(wrong[row, column]):,} times."
+        f"{right}; the most frequent mistake is {labels[row]} answered as {labels[column]}, {often}."
     )
 
 
