@@ -20,7 +20,7 @@ def minilm() -> Path:
     return Path(found.origin).parent / "model"
 
 
-def test_a_real_llama_learns_to_tell_spam_in_one_epoch(shared: Path, make_run: Maker) -> None:
+def test_a_real_llama_learns_to_tell_spam_in_seventy_steps(shared: Path, make_run: Maker) -> None:
     source = DataSource(
         file=str(shared / "data" / "sms_spam" / "sms.tsv"),
         columns=("label", "text"),
@@ -28,12 +28,12 @@ def test_a_real_llama_learns_to_tell_spam_in_one_epoch(shared: Path, make_run: M
     )
     task = Task(name="sms", data=source, positive="spam")
     base = shared / "models" / "stories260K-llama"
-    made = make_run(task, Method.LORA, base=base, epochs=1, max_tokens=64)
+    made = make_run(task, Method.LORA, base=base, epochs=1, max_tokens=64, max_steps=70)
     done = made.run()
     assert done.returncode == EXIT_DONE, done.stderr
     found = {m.name: m.value for m in made.folder.metrics() if m.split == "test" and not m.group}
     assert found["accuracy"] is not None
-    assert found["accuracy"] > 0.95
+    assert found["accuracy"] > 0.92
     assert found["roc_auc"] is not None
     assert found["roc_auc"] > 0.95
     assert made.folder.summary().base is not None

@@ -23,9 +23,13 @@ from storage.records import (
 from storage.run_folder import RunFolder, sha256_of
 from trainer.data.dataset import load_dataset
 from trainer.data.subset import subset_of
+from trainer.stages import look_back
+from trainer.stopping import StopRequest
 
 from .conftest import WORDS, Made, make_rows, write_jsonl
 
+NOTHING: Any = None
+"""In place of a model that must not be asked."""
 SAID = {"delivery": "parcel", "login": "password", "refund": "money"}
 
 
@@ -123,22 +127,16 @@ def test_training_begins_with_the_weights_of_the_run_before(
         take_over(adapter(8), tmp_path)
 
 
-@pytest.mark.engine
-def test_what_is_sealed_or_has_no_right_and_wrong_is_no_item_of_a_suite(
-    tmp_path: Path, tiny_llama: Path
-) -> None:
-    first = stage(tmp_path, tiny_llama, "one", max_steps=2)
-    sealed = first.folder.spec().model_copy(
-        update={"task": first.folder.spec().task.model_copy(update={"sealed": True})}
-    )
+def test_what_is_sealed_is_not_measured_again(tmp_path: Path, tiny_llama: Path) -> None:
+    first = stage(tmp_path, tiny_llama, "one").folder.spec()
+    sealed = first.model_copy(update={"task": first.task.model_copy(update={"sealed": True})})
     hidden = RunFolder(tmp_path / "runs" / "hidden")
     hidden.create(sealed)
-    hidden.attempt(1).mkdir()
-    assert Made(hidden).run().returncode == EXIT_DONE
-    second = stage(tmp_path, tiny_llama, "second", Made(hidden), max_steps=2)
-    assert second.run().returncode == EXIT_DONE
-    assert not [m for m in second.folder.metrics() if m.group.startswith("stage:")]
-    assert any("is sealed: not measured again" in n for n in second.folder.summary().notes)
+    parent = Parent(run_id="hidden", folder=str(hidden.path), adapter_sha256="0" * 64)
+    looked = look_back(first.model_copy(update={"parent": parent}), NOTHING, StopRequest())
+    assert looked.notes == ("one (hidden) is sealed: not measured again",)
+    assert looked.metrics == ()
+    assert looked.retention is None
 
 
 @pytest.mark.engine

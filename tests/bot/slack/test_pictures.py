@@ -51,7 +51,7 @@ def _in_thread(workspace: Workspace, run_id: str, words: str) -> Message:
     return workspace.wait_for(look, f"{words!r} in the thread", timeout_s=30)
 
 
-@pytest.mark.parametrize("lost", ["", "files.completeUploadExternal", "files.getUploadURLExternal"])
+@pytest.mark.parametrize("lost", ["", "files.completeUploadExternal"])
 def test_plots_and_mistakes_come_into_the_thread_once(
     bot: Any, ledger: Ledger, finished: Made, lost: str
 ) -> None:
