@@ -130,9 +130,8 @@ def draw_confusion(
     row, column = divmod(int(wrong.argmax()), len(labels))
     times = int(wrong[row, column])
     often = "once" if times == 1 else f"{times:,} times"
-    return (
-        f"{right}; the most frequent mistake is {labels[row]} answered as {labels[column]}, {often}."
-    )
+    mistake = f"{labels[row]} answered as {labels[column]}"
+    return f"{right}; the most frequent mistake is {mistake}, {often}."
 
 
 # --- inside ---------------------------------------------------------------------------------------

@@ -21,11 +21,11 @@ from pathlib import Path
 
 from bot.hosts.board.checks import amplification, contamination, regression
 from bot.hosts.board.differences import Load
+from bot.hosts.board.overlaps import Overlaps
 from bot.hosts.board.standings import Around, standings, unplaced
 from bot.settings import Settings, load_settings
 from storage.board import Board, building, is_sound, publish, unpublished
 from storage.errors import BadInput, CorruptFolder, InternalError
-from storage.fingerprints import fingerprint_rows
 from storage.home import Home
 from storage.ingest import ingest, is_behind, take_in_again
 from storage.judgements import BoardSummary, Waiver
@@ -36,7 +36,6 @@ from storage.published import Pointer, read_pointer, read_summary
 from storage.records import Check
 from storage.standings import Candidate, Placed, TaskBoard, summary_of, task_boards, write_board
 from storage.waivers import waivers
-from trainer.evaluate.contamination import Fingerprints
 from trainer.evaluate.judged import Judged
 from trainer.evaluate.stored import judged_rows
 
@@ -127,11 +126,11 @@ def _place_all(board: Board, home: Home, around: Around) -> list[Placed]:
     load = functools.cache(functools.partial(_predictions, home))
     found: list[Placed] = []
     boards = task_boards(board)
-    tests, unknown = _registered_tests(board, home, boards)
+    texts = Overlaps(board, home)
+    tests, unknown = _registered_tests(board, texts, boards)
     for task in boards:
-        learnt = functools.cache(functools.partial(_fingerprints, home, LEARNT))
         limit = task.newest.policy.leakage_limit
-        overlaps = contamination(task.candidates, tests, unknown, learnt, limit)
+        overlaps = contamination(task.candidates, tests, unknown, texts.between, limit)
         amplified = amplification(task, load, functools.partial(_groups, home))
         kept = regression(task, load, around.blockers.get(task.task.name, ()))
         more: dict[str, tuple[Check, ...]] = {}
@@ -140,6 +139,7 @@ def _place_all(board: Board, home: Home, around: Around) -> list[Placed]:
                 more[run_id] = (*more.get(run_id, ()), check)
         found.append(_place(board, task, load, replace(around, more_checks=more)))
         load.cache_clear()  # one task's predictions at a time
+    texts.keep()
     write_board(board, found)
     return found
 
@@ -156,31 +156,18 @@ def _place(board: Board, task: TaskBoard, load: Load, around: Around) -> Placed:
         return unplaced(task, f"the runs of this task could not be compared: {error}")
 
 
-LEARNT = ("train", "validation")
-
-
 def _registered_tests(
-    board: Board, home: Home, boards: Sequence[TaskBoard]
-) -> tuple[dict[str, Fingerprints], list[str]]:
-    """The test texts of each task's newest version, from any run of it; and tasks without one."""
-    tests: dict[str, Fingerprints] = {}
+    board: Board, texts: Overlaps, boards: Sequence[TaskBoard]
+) -> tuple[dict[str, str], list[str]]:
+    """A run that has the test texts of each task's newest version; and tasks without one."""
+    tests: dict[str, str] = {}
     for task in boards:
         for candidate in task.candidates if task.is_newest else ():
-            found = _fingerprints(home, ("test",), candidate.run_id)
-            if found is not None and candidate.test_digest == task.test_digest:
-                tests[task.task.name] = found
+            if candidate.test_digest == task.test_digest and texts.key(candidate.run_id):
+                tests[task.task.name] = candidate.run_id
                 break
     names = [row["name"] for row in board.rows("select distinct name from tasks order by name")]
     return tests, [name for name in names if name not in tests]
-
-
-def _fingerprints(home: Home, splits: tuple[str, ...], run_id: str) -> Fingerprints | None:
-    """None where the run left none, or they cannot be read: then nothing is claimed of it."""
-    try:
-        found = fingerprint_rows(home.run(run_id), splits)
-    except (CorruptFolder, OSError):
-        return None
-    return Fingerprints(*found) if found else None
 
 
 def _groups(home: Home, candidate: Candidate) -> Mapping[str, Sequence[str]]:

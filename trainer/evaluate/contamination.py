@@ -4,7 +4,7 @@ The first needs the run's own predictions. The second needs no text at all: each
 a hash and by a MinHash signature, so that any run can be held against every registered test set.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,11 +76,35 @@ class Fingerprints:
         return len(self.hashes)
 
 
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Which rows of a test set are among the texts of one training.
+
+    Attributes:
+        exact: Shape (n,). Whether the folded text is the same as a learnt one.
+        near: Shape (n,). Whether it is nearly so, by its signature; exact ones included.
+        texts: How many texts were learnt from.
+    """
+
+    exact: BoolArray
+    near: BoolArray
+    texts: int
+
+
+def overlap(learnt: Fingerprints, test: Fingerprints) -> Overlap:
+    """Compare every test text with every learnt one.
+
+    Near ones share a band of four numbers, as in locality-sensitive hashing: at a similarity of
+    0.85 all sixteen bands miss in fewer than one of a million pairs.
+    """
+    near = np.zeros(len(test), np.bool_)
+    for start in range(0, SIGNATURE, 4):
+        near |= _alike_in_band(test.signatures, learnt.signatures, start)
+    return Overlap(np.isin(test.hashes, learnt.hashes), near, len(learnt))
+
+
 def registered_overlap(
-    learnt: Sequence[Fingerprints],
-    tests: Mapping[str, Fingerprints],
-    unknown: Sequence[str],
-    limit: float,
+    found: Mapping[str, Sequence[Overlap]], unknown: Sequence[str], limit: float
 ) -> Check:
     """Whether training texts are in the test set of any registered task (O4).
 
@@ -89,8 +113,8 @@ def registered_overlap(
     fail; any hit warns. Exact hits are counted; near ones are estimated from MinHash signatures.
 
     Args:
-        learnt: Training texts of the run, then of each run in its lineage.
-        tests: Task to its test texts.
+        found: Task to what of its test is among the texts of the run, then of each run that it
+            goes on from; empty where the training texts are not known.
         unknown: Registered tasks whose test texts are not known here, because no run of them is.
         limit: The share of exact hits that fails.
 
@@ -98,49 +122,34 @@ def registered_overlap(
     "Deduplicating training data makes language models better".
     """
     identity = "leakage_registered"
-    tests = {task: found for task, found in tests.items() if len(found)}
-    if not learnt or not any(map(len, learnt)) or not tests:
+    found = {task: parts for task, parts in found.items() if parts and len(parts[0].exact)}
+    if not any(part.texts for parts in found.values() for part in parts):
         reason = "The training texts of this run, or of what it goes on from, are not known here."
         return Check(id=identity, outcome=Outcome.NOT_RUN, limit=limit, reason=reason)
-    exact = {task: _exact_share(learnt, found) for task, found in tests.items()}
-    near = {task: _near_share(learnt, found) for task, found in tests.items()}
-    worst = max(tests, key=lambda task: (exact[task], near[task], task))
+    exact = {task: _any(part.exact for part in parts) for task, parts in found.items()}
+    near = {task: _any(p.near for p in parts) & ~exact[task] for task, parts in found.items()}
+    shares = {task: (float(exact[task].mean()), float(near[task].mean())) for task in found}
+    worst = max(found, key=lambda task: (*shares[task], task))
     outcome = Outcome.PASS
-    if exact[worst] > limit:
+    if shares[worst][0] > limit:
         outcome = Outcome.FAIL
-    elif any(exact.values()) or any(near.values()):
+    elif any(map(any, shares.values())):
         outcome = Outcome.WARN
     advice = f"Take those rows out of train before {worst} is measured with this model."
+    parts, rows = len(found[worst]), len(exact[worst])
     return Check(
         id=identity,
         outcome=outcome,
-        value=exact[worst],
+        value=shares[worst][0],
         limit=limit,
-        n=len(tests[worst]),
-        reason=_in_words(tests, exact, near, worst, unknown, len(learnt)),
+        n=rows,
+        reason=_in_words(len(found), shares[worst], worst, rows, unknown, parts),
         advice="" if outcome is Outcome.PASS else advice,
     )
 
 
-def _exact_share(learnt: Sequence[Fingerprints], test: Fingerprints) -> float:
-    hit = np.zeros(len(test), np.bool_)
-    for part in learnt:
-        hit |= np.isin(test.hashes, part.hashes)
-    return float(hit.mean())
-
-
-def _near_share(learnt: Sequence[Fingerprints], test: Fingerprints) -> float:
-    """Test texts that are like a training text, but not the same, by their signatures.
-
-    Candidates share a band of four numbers, as in locality-sensitive hashing: at a similarity of
-    0.85 all sixteen bands miss in fewer than one of a million pairs.
-    """
-    exact, near = np.zeros(len(test), np.bool_), np.zeros(len(test), np.bool_)
-    for part in learnt:
-        exact |= np.isin(test.hashes, part.hashes)
-        for start in range(0, SIGNATURE, 4):
-            near |= _alike_in_band(test.signatures, part.signatures, start)
-    return float((near & ~exact).mean())
+def _any(masks: Iterable[BoolArray]) -> BoolArray:
+    return np.asarray(np.logical_or.reduce(list(masks)), np.bool_)
 
 
 def _alike_in_band(test: Signatures, train: Signatures, start: int) -> BoolArray:
@@ -160,17 +169,17 @@ def _alike_in_band(test: Signatures, train: Signatures, start: int) -> BoolArray
 
 
 def _in_words(
-    tests: Mapping[str, Fingerprints],
-    exact: Mapping[str, float],
-    near: Mapping[str, float],
+    tests: int,
+    shares: tuple[float, float],
     worst: str,
+    rows: int,
     unknown: Sequence[str],
     parts: int,
 ) -> str:
     lineage = f" and of {parts - 1} runs it goes on from" if parts > 1 else ""
     others = f" Not compared, for no run of them is known: {', '.join(unknown)}." if unknown else ""
     return (
-        f"The training texts of this run{lineage} were held against {len(tests)} registered test "
-        f"sets. Most are found in that of {worst}: {exact[worst]:.1%} of {len(tests[worst])} rows "
-        f"are among them, {near[worst]:.1%} nearly.{others}"
+        f"The training texts of this run{lineage} were held against {tests} registered test "
+        f"sets. Most are found in that of {worst}: {shares[0]:.1%} of {rows} rows "
+        f"are among them, {shares[1]:.1%} nearly.{others}"
     )

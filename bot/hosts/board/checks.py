@@ -15,7 +15,7 @@ from trainer.evaluate.board_checks import (
     underpowered,
 )
 from trainer.evaluate.compare import PairedDifference
-from trainer.evaluate.contamination import Fingerprints, registered_overlap
+from trainer.evaluate.contamination import Overlap, registered_overlap
 from trainer.evaluate.judged import as_classes
 from trainer.evaluate.luck import SEEDS_NEEDED
 
@@ -52,26 +52,31 @@ def board_checks(
 
 def contamination(
     candidates: Sequence[Candidate],
-    tests: Mapping[str, Fingerprints],
+    tests: Mapping[str, str],
     unknown: Sequence[str],
-    learnt: Callable[[str], Fingerprints | None],
+    between: Callable[[str, str], Overlap | None],
     limit: float,
 ) -> dict[str, Check]:
     """Each run's training texts, and those of the runs it goes on from, against every test set.
 
     Args:
-        tests: Registered task to its test texts, where a run of it is known.
+        tests: Registered task to a run that has its test texts, where one is known.
         unknown: The other registered tasks.
-        learnt: Gives what a run was trained and selected on; None where it left no fingerprints.
+        between: Which test rows of the second run are among what the first learnt from; None where
+            that is not known.
         limit: The share of test rows that fails.
     """
     found = {}
     for candidate in candidates:
         if not candidate.manifest_digest:
             continue
-        parts = [learnt(run_id) for run_id in (candidate.run_id, *candidate.lineage)]
-        known = [part for part in parts if part is not None] if None not in parts else []
-        found[candidate.run_id] = registered_overlap(known, tests, unknown, limit)
+        line = (candidate.run_id, *candidate.lineage)
+        parts = {task: [between(run, tested) for run in line] for task, tested in tests.items()}
+        known = {
+            task: [part for part in asked if part is not None] if None not in asked else []
+            for task, asked in parts.items()
+        }
+        found[candidate.run_id] = registered_overlap(known, unknown, limit)
     return found
 
 

@@ -7,7 +7,7 @@ from storage.records import Outcome
 from trainer.checks import leakage_near
 from trainer.data.fingerprints import fingerprints
 from trainer.data.near import letter_shingles, nearest, word_shingles
-from trainer.evaluate.contamination import inflation, registered_overlap
+from trainer.evaluate.contamination import inflation, overlap, registered_overlap
 
 LONG = "please send the blue kettle to my new address in the old town before friday noon"
 
@@ -86,11 +86,17 @@ def test_no_copies_pass() -> None:
     assert _check(np.ones(200, np.bool_), near=0).outcome is Outcome.PASS
 
 
+def _registered(learnt, tests, unknown, limit):
+    """Every part of what was learnt against every test."""
+    found = {name: [overlap(part, test) for part in learnt] for name, test in tests.items()}
+    return registered_overlap(found, unknown, limit)
+
+
 class TestRegisteredTests:
     def test_training_texts_in_the_test_of_another_task_fail(self) -> None:
         test = _texts(100)
         tests = {"other": fingerprints(test), "own": fingerprints(_texts(50, 3))}
-        found = registered_overlap([fingerprints(test[:10])], tests, ["new"], 0.01)
+        found = _registered([fingerprints(test[:10])], tests, ["new"], 0.01)
         assert (found.outcome, found.value) == (Outcome.FAIL, pytest.approx(0.1))
         assert "other" in found.reason
         assert "Not compared, for no run of them is known: new" in found.reason
@@ -98,20 +104,20 @@ class TestRegisteredTests:
     def test_what_a_run_goes_on_from_counts_as_well(self) -> None:
         test = _texts(100)
         parts = [fingerprints(_texts(20, 5)), fingerprints(test[:1])]
-        found = registered_overlap(parts, {"own": fingerprints(test)}, [], 0.05)
+        found = _registered(parts, {"own": fingerprints(test)}, [], 0.05)
         assert found.outcome is Outcome.WARN
         assert "and of 1 runs it goes on from" in found.reason
 
     def test_texts_that_are_nearly_the_same_warn(self) -> None:
         tests = {"own": fingerprints([LONG, *_texts(9)])}
-        found = registered_overlap([fingerprints([f"{LONG}!"])], tests, [], 0.01)
+        found = _registered([fingerprints([f"{LONG}!"])], tests, [], 0.01)
         assert (found.outcome, found.value) == (Outcome.WARN, 0.0)
         assert "10.0% nearly" in found.reason
 
     def test_texts_of_their_own_pass(self) -> None:
         tests = {"own": fingerprints(_texts(50, 1))}
-        assert registered_overlap([fingerprints(_texts(50, 2))], tests, [], 0.01).value == 0.0
+        assert _registered([fingerprints(_texts(50, 2))], tests, [], 0.01).value == 0.0
 
     def test_unknown_training_texts_are_not_called_clean(self) -> None:
         tests = {"own": fingerprints(_texts(5))}
-        assert registered_overlap([], tests, [], 0.01).outcome is Outcome.NOT_RUN
+        assert _registered([], tests, [], 0.01).outcome is Outcome.NOT_RUN
