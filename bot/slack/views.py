@@ -23,7 +23,7 @@ LABELS = {"lr": "Learning rate", "more": "More settings"}
 HINTS = {
     "epochs": "How often the training rows are seen. Empty: the default of method and base.",
     "lr": "Learning rate, such as 0.001. Empty: the default.",
-    "rank": "Of LoRA. Empty: 16.",
+    "rank": "Of LoRA. Empty: 16, and more from 10,000 rows on.",
     "seed": "Another seed shows how much is luck.",
     "more": "As key=value, such as max_minutes=10 subset=10%,100%.",
 }

@@ -53,6 +53,8 @@ class Resolved:
 
 FULL_SHARE = 0.1
 """Training every weight wants a tenth of LoRA's learning rate (Schulman et al. 2025)."""
+FEW_ROWS = 160
+"""Of fewer training rows, a batch of 32 is more than a fifth: then 16 are taken at a time."""
 FROZEN_RATE = 5e-3
 FROZEN_EPOCHS = 10.0
 
@@ -62,6 +64,7 @@ def resolve(
     config: Mapping[str, object],
     parameters: int,
     token_limit: int,
+    rows: int,
     adaptation: Adaptation = "lora",
 ) -> Resolved:
     """Fill in what the spec leaves open.
@@ -71,17 +74,19 @@ def resolve(
         config: `config.json` of the base.
         parameters: Of the base.
         token_limit: The limit that was found on the training rows, where the spec names none.
+        rows: Training rows.
         adaptation: What learns.
     """
     rate = learning_rate(config, parameters)
+    rank = adapter_rank(rows)
     by_adaptation = {"full": rate * FULL_SHARE, "frozen": FROZEN_RATE}
     defaults: dict[str, float | int] = {
         "epochs": FROZEN_EPOCHS if adaptation == "frozen" else 3.0,
         "learning_rate": by_adaptation.get(adaptation, rate),
-        "batch_size": 32,
+        "batch_size": 32 if rows >= FEW_ROWS else 16,
         "max_tokens": token_limit,
-        "rank": 16,
-        "alpha": 32.0,
+        "rank": rank,
+        "alpha": max(32.0, float(rank)),
         "dropout": 0.0,
         "patience": 3,
     }
@@ -89,6 +94,11 @@ def resolve(
     recipe = Recipe(**(defaults | given), adaptation=adaptation)
     left = (name for name in defaults if name not in given and name in recipe.as_settings())
     return Resolved(recipe, tuple(left))
+
+
+def adapter_rank(rows: int) -> int:
+    """More rows want an adapter that can hold more (Schulman et al. 2025)."""
+    return next((rank for most, rank in ((10_000, 16), (100_000, 32)) if rows <= most), 64)
 
 
 def learning_rate(config: Mapping[str, object], parameters: int) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from storage.errors import BadInput
-from storage.records import Method, RunSpec, digest_of
+from storage.records import Method, RunSpec, Split, digest_of
 from storage.records import Training as SpecTraining
 from storage.run_folder import sha256_of
 from trainer.data.tokens import base_config
@@ -145,7 +145,8 @@ def open_workshop(request: FitRequest, *, head: bool) -> Workshop:
     adaptation = ADAPTATIONS[spec.method]
     training = with_parents_rank(spec)
     parameters = base.identity.parameters
-    resolved = resolve(training, config, parameters, base.token_limit, adaptation)
+    rows = request.dataset.version.split(Split.TRAIN).rows
+    resolved = resolve(training, config, parameters, base.token_limit, rows, adaptation)
     return Workshop(request, device, threads, choice, resolved)
 
 

@@ -136,12 +136,28 @@ def test_the_learning_rate_falls_with_the_size(
 
 
 def test_what_the_spec_says_is_kept_and_the_rest_is_named_as_default() -> None:
-    found = resolve(Training(rank=8, epochs=1.5), LLAMA, 260_032, 96)
+    found = resolve(Training(rank=8, epochs=1.5), LLAMA, 260_032, 96, 3_000)
     assert (found.recipe.rank, found.recipe.epochs) == (8, 1.5)
     assert (found.recipe.max_tokens, found.recipe.batch_size) == (96, 32)
     assert set(found.defaults) == {
         *("learning_rate", "batch_size", "max_tokens", "alpha", "dropout", "patience"),
     }
+
+
+@pytest.mark.parametrize(
+    ("rows", "rank", "alpha", "batch"),
+    [
+        (120, 16, 32.0, 16),
+        (160, 16, 32.0, 32),
+        (10_000, 16, 32.0, 32),
+        (10_001, 32, 32.0, 32),
+        (100_001, 64, 64.0, 32),
+    ],
+)
+def test_defaults_go_by_the_rows_there_are(rows: int, rank: int, alpha: float, batch: int) -> None:
+    found = resolve(Training(), LLAMA, 260_032, 96, rows)
+    assert (found.recipe.rank, found.recipe.alpha, found.recipe.batch_size) == (rank, alpha, batch)
+    assert {"rank", "alpha", "batch_size"} <= set(found.defaults)
 
 
 def test_decoders_and_encoders_are_told_apart() -> None:
