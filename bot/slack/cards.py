@@ -199,8 +199,16 @@ def _review_buttons(facts: ReviewFacts) -> list[Block]:
     return [
         blocks.button("Approve", blocks.APPROVE, facts.review.id, "primary"),
         blocks.button("Reject", blocks.REJECT, facts.review.id, "danger"),
+        blocks.button("Ask…", blocks.ASK, facts.review.id),
+        *([blocks.button("Waive…", blocks.WAIVE, facts.review.id)] if _waivable(facts) else []),
         page,
     ]
+
+
+def _waivable(facts: ReviewFacts) -> bool:
+    """Whether something blocks or warns that a reviewer may waive."""
+    gate = facts.run.gate
+    return gate is not None and any(found.effect in {"block", "warn"} for found in gate.findings)
 
 
 def _evidence_lines(facts: RunFacts) -> list[str]:

@@ -11,7 +11,7 @@ from bot.slack.blocks import Block
 from storage.judgements import Standing, Worth
 from storage.records import Method, Review, Run, RunSpec
 
-LAUNCH, DECIDE = "launch", "decide"
+LAUNCH, DECIDE, ASK, WAIVE = "launch", "decide", "ask_about", "waive_check"
 """Callback ids."""
 OPEN_LAUNCH, RERUN, OPEN_HELP = "open_launch", "rerun", "open_help"
 """Action ids of buttons that open a form."""
@@ -19,8 +19,9 @@ FIELDS = ("task", "method", "base", "epochs", "lr", "rank", "seed", "more")
 """Of the launch form: block id and action id of each."""
 MOST_OPTIONS = 100
 MOST_LISTED = 5
-LABELS = {"lr": "Learning rate", "more": "More settings"}
+LABELS = {"lr": "Learning rate", "more": "More settings", "until": "Last day"}
 HINTS = {
+    "until": "As YYYY-MM-DD; at most a year from now. The waiver stays visible.",
     "epochs": "How often the training rows are seen. Empty: the default of method and base.",
     "lr": "Learning rate, such as 0.001. Empty: the default.",
     "rank": "Of LoRA. Empty: 16, and more from 10,000 rows on.",
@@ -97,6 +98,47 @@ def decide_view(verb: str, review_id: str, what: str, channel: str) -> Block:
         "submit": blocks.plain(verb.capitalize()),
         "close": blocks.plain("Cancel"),
         "blocks": [blocks.section(what), blocks.reason_field() | {"optional": False}],
+    }
+
+
+QUESTION, CHECK, UNTIL = "question", "check", "until"
+"""Block and action ids of the fields below."""
+
+
+def ask_view(review_id: str, what: str, channel: str) -> Block:
+    """The form for a question to whoever asked for the run."""
+    field = blocks.reason_field()
+    field |= {"block_id": QUESTION, "optional": False, "label": blocks.plain("Question")}
+    return _review_view(ASK, "Ask", review_id, channel, [blocks.section(what), field])
+
+
+def waive_view(review_id: str, what: str, channel: str, checks: Sequence[str], until: str) -> Block:
+    """The form for a waiver: which check, until when, and why.
+
+    Args:
+        checks: Those that hold the run up and may be waived.
+        until: The day that the form begins with.
+    """
+    body = [
+        blocks.section(what),
+        _menu(CHECK, "Check", checks, checks[0]),
+        _line(UNTIL, until),
+        blocks.reason_field() | {"optional": False},
+    ]
+    return _review_view(WAIVE, "Waive", review_id, channel, body)
+
+
+def _review_view(
+    callback: str, verb: str, review_id: str, channel: str, body: Sequence[Block]
+) -> Block:
+    return {
+        "type": "modal",
+        "callback_id": callback,
+        "private_metadata": json.dumps({"channel": channel, "review": review_id}),
+        "title": blocks.plain(f"{verb} about a review" if verb == "Ask" else "Waive a check"),
+        "submit": blocks.plain(verb),
+        "close": blocks.plain("Cancel"),
+        "blocks": list(body),
     }
 
 

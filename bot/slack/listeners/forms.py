@@ -9,6 +9,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from slack_bolt import Ack, App
@@ -19,12 +20,12 @@ from bot import answers, bases, specs
 from bot.access import LAUNCH, Caller
 from bot.actions import Actions
 from bot.commands import Command, parse
-from bot.slack import blocks, speech, views
+from bot.slack import blocks, questions, speech, views
 from bot.slack.listeners.origin import Body, caller_of, key_of, target_of
 from bot.slack.speech import Target
 from storage import tasks
 from storage.errors import BadInput, UserError
-from storage.records import Verdict
+from storage.records import Verdict, now
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,37 @@ def register(app: App, actions: Actions) -> None:
         speech.say(actions.ledger, message, place, f"view:{view['id']}")
         ack()
 
+    @app.view(views.ASK)
+    def ask(ack: Ack, body: Body, view: Body) -> None:
+        caller, place = _sender(actions, body, view)
+        question = _values(view).get(blocks.REASON_INPUT, "")
+        try:
+            reply = questions.ask(
+                actions, str(_metadata(view).get("review")), question, caller, str(view["id"])
+            )
+        except UserError as error:
+            ack(response_action="errors", errors={views.QUESTION: str(error)[:2000]})
+            return
+        speech.say(actions.ledger, blocks.reply_message(reply), place, f"view:{view['id']}")
+        ack()
+
+    @app.view(views.WAIVE)
+    def waive(ack: Ack, body: Body, view: Body) -> None:
+        caller, place = _sender(actions, body, view)
+        given = _values(view)
+        try:
+            run = actions.run_of_review(str(_metadata(view).get("review")))
+            reason = given.get(blocks.REASON_INPUT, "").split()
+            words = (run.id, given.get(views.CHECK, ""), *reason)
+            asked = Command("waive", words, {"until": given.get(views.UNTIL, "")})
+            reply = actions.perform(asked, caller, f"slack:view:{view['id']}")
+        except UserError as error:
+            field = views.UNTIL if "until" in str(error) else blocks.REASON_BLOCK
+            ack(response_action="errors", errors={field: str(error)[:2000]})
+            return
+        speech.say(actions.ledger, blocks.reply_message(reply), place, f"view:{view['id']}")
+        ack()
+
 
 def open_launch(
     actions: Actions,
@@ -146,6 +178,36 @@ def open_reason(
         f"write `{verdict.value} {review_id} REASON`."
     )
     open_form(client, body, form, otherwise)
+
+
+def open_question(actions: Actions, client: WebClient, body: Body, review_id: str) -> None:
+    """Ask what a reviewer wants to know."""
+    run = actions.run_of_review(review_id)
+    what = (
+        f"{run.requested_by} is asked, and the run's thread shows it: {answers.describe(run.spec)}."
+    )
+    open_form(
+        client, body, views.ask_view(review_id, what, _place(body)), "Ask in the run's thread."
+    )
+
+
+def open_waiver(actions: Actions, client: WebClient, body: Body, review_id: str) -> None:
+    """Ask which check need not hold, until when and why.
+
+    Raises:
+        BadInput: Nothing that holds the run up may be waived.
+    """
+    run = actions.run_of_review(review_id)
+    policy = tasks.task(actions.ledger, run.spec.task.name).task.policy
+    waivable = {rule.id for rule in policy.check if rule.waivable}
+    found = [f.id for f in actions.gate(run).findings if f.effect in {"block", "warn"}]
+    checks = [name for name in found if name in waivable]
+    if not checks:
+        raise BadInput("Nothing that holds this run up may be waived by its policy.")
+    until = (now().date() + timedelta(days=30)).isoformat()
+    what = f"Run `{run.id}`: {answers.describe(run.spec)}."
+    view = views.waive_view(review_id, what, _place(body), checks, until)
+    open_form(client, body, view, f"Write `waive {run.id} CHECK until=YYYY-MM-DD REASON`.")
 
 
 def open_form(client: WebClient, body: Body, view: blocks.Block, otherwise: str) -> None:

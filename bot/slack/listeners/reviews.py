@@ -1,4 +1,5 @@
-"""Approve and Reject on a review's card: with the reason beside them, or asked for in a form."""
+"""The buttons of a review's card: a decision with the reason beside it or asked for in a form,
+a question, a waiver."""
 
 from typing import Any
 
@@ -7,14 +8,14 @@ from slack_sdk import WebClient
 
 from bot.actions import Actions
 from bot.slack import blocks, speech
-from bot.slack.listeners.forms import open_reason
+from bot.slack.listeners.forms import open_question, open_reason, open_waiver
 from bot.slack.listeners.origin import caller_of, key_of, target_of
 from storage.errors import BadInput
 from storage.records import Verdict
 
 
 def register(app: App, actions: Actions) -> None:
-    """Listen to the two buttons."""
+    """Listen to the buttons."""
 
     @app.action(blocks.APPROVE)
     def approve(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
@@ -24,6 +25,16 @@ def register(app: App, actions: Actions) -> None:
     @app.action(blocks.REJECT)
     def reject(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
         _decide(actions, client, body, Verdict.REJECT)
+        ack()
+
+    @app.action(blocks.ASK)
+    def ask(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+        open_question(actions, client, body, str(body["actions"][0].get("value", "")))
+        ack()
+
+    @app.action(blocks.WAIVE)
+    def waive(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+        open_waiver(actions, client, body, str(body["actions"][0].get("value", "")))
         ack()
 
 

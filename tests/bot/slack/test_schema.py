@@ -110,6 +110,8 @@ def _views(golden: Actions) -> Iterator[Json]:
         )
     for verb in ("approve", "reject"):
         yield views.decide_view(verb, "v1", "A run of <tickets>.", "C1")
+    yield views.ask_view("v1", "ana is asked.", "C1")
+    yield views.waive_view("v1", "A run.", "C1", ["bias_groups", "overlong"], "2030-01-31")
     for user in ("U1", "U3", "U9"):
         yield home_of(golden, user)
     assert all(steps_of(item, golden.ledger, None) for item in tasks.tasks(golden.ledger))
