@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from leaderboard import words
+from leaderboard.drift import Shift
 from leaderboard.markup import board_address, link, pill, run_address, table, text
 from storage.board_rows import (
     BoardRow,
@@ -152,6 +153,22 @@ def versions(found: Iterable[VersionRow]) -> str:
         for row in found
     ]
     return table(["Version", "Data", "Train/validation/test", "Registered"], cells)
+
+
+def shifts(found: Iterable[Shift]) -> str:
+    """How the labels moved between two versions."""
+    cells = [
+        [
+            f'<span class="tb-strong">{text(shift.label)}</span>',
+            _cell(f"{100 * shift.before:.1f} %"),
+            _cell(f"{100 * shift.after:.1f} %"),
+            _cell(f"{100 * (shift.after - shift.before):+.1f} pt".replace("-", "−"))
+            + sub(f"{100 * shift.low:+.1f} to {100 * shift.high:+.1f}".replace("-", "−")),
+            text("moved" if shift.is_sure else "cannot be told apart"),
+        ]
+        for shift in found
+    ]
+    return table(["Label", "Before", "After", "Difference", "In words"], cells)
 
 
 def files(found: DatasetVersion) -> str:

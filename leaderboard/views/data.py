@@ -3,11 +3,15 @@
 import streamlit as st
 
 from leaderboard import charts, listings, markup, words
+from leaderboard.drift import label_shifts
 from leaderboard.readings import Readings
 from leaderboard.views.choosing import choose_task
 from leaderboard.views.opening import with_board
 from storage.board_rows import TaskRow, VersionRow
 from storage.records import DataQuality
+
+MOST_SHIFTS = 20
+"""Labels whose drift is shown, the largest first."""
 
 
 def show() -> None:
@@ -60,6 +64,14 @@ def _versions(versions: list[VersionRow]) -> None:
     st.caption(
         "Numbers on different test sets are never put side by side: each version has its own board."
     )
+    shifts = label_shifts(versions[1].dataset, versions[0].dataset)[:MOST_SHIFTS]
+    if shifts:
+        st.subheader(f"Drift from version {versions[1].version} to {versions[0].version}")
+        st.html(listings.shifts(shifts))
+        st.caption(
+            "Shares of all rows of a version; intervals hold for all labels at once. Where the "
+            "labels moved, a model that was right on the old version may not be on the new one."
+        )
 
 
 def _ladder(board: Readings, task: TaskRow) -> None:

@@ -16,11 +16,14 @@ from pages import Draw, html, said
 from bot.hosts.projection import project
 from leaderboard import printing, words
 from leaderboard.app import MENU, PAGES
+from leaderboard.drift import label_shifts
 from leaderboard.readings import Readings
 from leaderboard.views import audit, tradeoffs
 from storage import board_reader as reader
 from storage.board_rows import BoardRow
 from storage.home import Home
+from storage.ledger import Ledger
+from storage.records import DatasetVersion, Split, SplitSummary
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +129,35 @@ def test_the_data_of_a_task_is_shown_with_its_splits(draw: Draw, snapshot: Path)
     for part in newest.dataset.splits:
         assert f">{part.rows:,}<" in page
     assert newest.dataset.content_digest[:12] in page
+
+
+def _version(**counts: int) -> DatasetVersion:
+    made = golden.make_task(labels=tuple(counts), test_rows=20).dataset
+    part = SplitSummary(split=Split.TRAIN, rows=sum(counts.values()), class_counts=counts)
+    return made.model_copy(update={"splits": (part,)})
+
+
+def test_labels_that_moved_between_versions_are_told_from_luck() -> None:
+    moved = label_shifts(_version(a=500, b=500), _version(a=650, b=340, c=10))
+    assert [shift.label for shift in moved] == ["b", "a", "c"]
+    assert [shift.is_sure for shift in moved[:2]] == [True, True]
+    assert moved[0].low < 0.34 - 0.5 < moved[0].high < 0
+    still = label_shifts(_version(a=50, b=50), _version(a=53, b=47))
+    assert not any(shift.is_sure for shift in still)
+    assert label_shifts(_version(a=1), _version(a=1).model_copy(update={"splits": ()})) == []
+
+
+def test_the_newest_data_is_held_against_the_version_before(draw: Draw, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.create()
+    ledger = Ledger.open(home.ledger_file)
+    for size in (60, 90):
+        golden.add_golden_task(ledger, golden.make_task(test_rows=size, seed=size))
+    ledger.close()
+    project(home)
+    page = html(draw("data", home.path, task="tickets"))
+    assert "cannot be told apart" in page
+    assert "Drift from version 1 to 2" in said(draw("data", home.path, task="tickets"))
 
 
 def test_every_metric_that_ranks_is_explained() -> None:
