@@ -3,8 +3,10 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from leaderboard_served import chromium
 
 from storage.home import Home
 from storage.ledger import Ledger
@@ -28,3 +30,16 @@ def ledger(home: Home) -> Iterator[Ledger]:
     opened = Ledger.open(home.ledger_file)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real Chromium. Its driver cannot run twice in a process: one module has it at a time."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = chromium()
+    if program is None:
+        pytest.skip("no Chromium was found on this machine")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()

@@ -1,12 +1,9 @@
 """One published home for all pages, and a way to draw a page without a browser."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import golden
 import pytest
-from leaderboard_served import chromium
 from pages import Draw
 from streamlit.testing.v1 import AppTest
 
@@ -56,15 +53,3 @@ def _script(name: str) -> None:
     from leaderboard.app import PAGES
 
     PAGES[name]()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = chromium()
-    if program is None:
-        pytest.skip("no Chromium was found on this machine")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()

@@ -1,6 +1,5 @@
 """The workspace's page in a real browser: the story of a run driven by hand, at two widths."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,18 +12,6 @@ from storage.records import ReviewState, Run
 from .conftest import Bot
 
 WAIT_MS = 15_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-    if program is None:
-        pytest.skip("no Chromium was found on this machine")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
