@@ -7,15 +7,15 @@ one, which rows only one of them had right, and what differs in what was asked f
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bot.hosts.answering import answer
 from bot.hosts.board.checks import NO_RIGHT_OR_WRONG
 from storage import openings
-from storage.errors import BadInput, CorruptFolder
+from storage.errors import BadInput
 from storage.home import Home
 from storage.ledger import Ledger
 from storage.records import Run, RunState
@@ -122,21 +122,10 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("run")
     parser.add_argument("other")
-    options = parser.parse_args(words)
-    home = Home(options.home)
-    ledger = Ledger.open(home.ledger_file)
-    try:
-        found = compare(home, ledger, options.run, options.other)
-    except BadInput as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    except (CorruptFolder, OSError) as error:
-        sys.stderr.write(f"The evidence cannot be read: {error}\n")
-        return BadInput.exit_code
-    finally:
-        ledger.close()
-    sys.stdout.write(json.dumps(found))
-    return 0
+    given = parser.parse_args(words)
+    return answer(
+        options.home, lambda home, ledger: compare(home, ledger, options.run, options.other)
+    )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ python -m bot.hosts.examples --home DIR RUN ROW
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import Any
 
 from pyarrow import parquet
 
+from bot.hosts.answering import answer
 from storage import openings
-from storage.errors import BadInput, UserError, WrongState
+from storage.errors import BadInput, WrongState
 from storage.evidence_tables import PREDICTIONS
 from storage.home import Home
 from storage.ledger import Ledger
@@ -49,18 +49,10 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("run")
     parser.add_argument("row", type=int)
-    options = parser.parse_args(words)
-    home = Home(options.home)
-    ledger = Ledger.open(home.ledger_file)
-    try:
-        found = example(home, ledger, options.run, options.row)
-    except (UserError, FileNotFoundError) as error:
-        sys.stderr.write(f"{error}\n")
-        return BadInput.exit_code
-    finally:
-        ledger.close()
-    sys.stdout.write(json.dumps(found))
-    return 0
+    given = parser.parse_args(words)
+    return answer(
+        options.home, lambda home, ledger: example(home, ledger, options.run, options.row)
+    )
 
 
 if __name__ == "__main__":

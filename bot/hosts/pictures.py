@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from matplotlib.figure import Figure
 from pyarrow import parquet
 
+from bot.hosts.answering import answer
 from bot.hosts.compare import compare
 from storage import openings
 from storage.errors import BadInput, CorruptFolder, WrongState
@@ -199,18 +200,10 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--against", default="")
     parser.add_argument("run")
-    options = parser.parse_args(words)
-    home = Home(options.home)
-    ledger = Ledger.open(home.ledger_file)
-    try:
-        found = make(home, ledger, options.run, options.against)
-    except (BadInput, WrongState, CorruptFolder, FileNotFoundError) as error:
-        sys.stderr.write(f"{error}\n")
-        return BadInput.exit_code
-    finally:
-        ledger.close()
-    sys.stdout.write(json.dumps(found))
-    return 0
+    given = parser.parse_args(words)
+    return answer(
+        options.home, lambda home, ledger: make(home, ledger, options.run, options.against)
+    )
 
 
 if __name__ == "__main__":
