@@ -123,9 +123,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("run")
     parser.add_argument("other")
     given = parser.parse_args(words)
-    return answer(
-        options.home, lambda home, ledger: compare(home, ledger, options.run, options.other)
-    )
+    return answer(given.home, lambda home, ledger: compare(home, ledger, given.run, given.other))
 
 
 if __name__ == "__main__":

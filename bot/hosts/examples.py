@@ -50,9 +50,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("run")
     parser.add_argument("row", type=int)
     given = parser.parse_args(words)
-    return answer(
-        options.home, lambda home, ledger: example(home, ledger, options.run, options.row)
-    )
+    return answer(given.home, lambda home, ledger: example(home, ledger, given.run, given.row))
 
 
 if __name__ == "__main__":

@@ -201,9 +201,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--against", default="")
     parser.add_argument("run")
     given = parser.parse_args(words)
-    return answer(
-        options.home, lambda home, ledger: make(home, ledger, options.run, options.against)
-    )
+    return answer(given.home, lambda home, ledger: make(home, ledger, given.run, given.against))
 
 
 if __name__ == "__main__":
