@@ -30,8 +30,13 @@ MOST_SECTIONS, MOST_IN_VIEW, HEADER_LIMIT, VALUE_LIMIT = 40, 100, 150, 2000
 
 def escape(text: str) -> str:
     """Text that Slack shows as it is: no mention, no link, nothing invisible."""
-    seen = "".join(char for char in text if char in "\n\t" or _visible(char))
-    return seen.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    shown = "".join(char for char in text if char in "\n\t" or _visible(char))
+    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def seen(text: str) -> str:
+    """Text for a place that takes no markup: one line of what can be seen."""
+    return "".join(char for char in text if _visible(char))
 
 
 def cap(text: str, most: int) -> str:
@@ -43,8 +48,7 @@ def cap(text: str, most: int) -> str:
 
 def header(text: str) -> Block:
     """A large line."""
-    shown = "".join(char for char in text if _visible(char))
-    return {"type": "header", "text": plain(cap(shown, HEADER_LIMIT))}
+    return {"type": "header", "text": plain(cap(seen(text), HEADER_LIMIT))}
 
 
 def section(text: str) -> Block:

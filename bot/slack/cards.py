@@ -7,12 +7,12 @@ from bot.slack import blocks
 from bot.slack.blocks import Block
 from bot.slack.drawn import Drawn
 from bot.slack.facts import ReviewFacts, RunFacts
+from bot.slack.steps import plan_block, steps_of
 from bot.slack.views import RERUN
 from storage.judgements import Standing
 from storage.records import (
     Check,
     Decision,
-    Event,
     Metric,
     Outcome,
     ReviewState,
@@ -60,7 +60,8 @@ def run_card(facts: RunFacts) -> Block:
             ]
         )
     )
-    body += blocks.sections([*_progress(facts), *_results(facts), *_review_line(facts)])
+    body.append(plan_block(steps_of(facts)))
+    body += blocks.sections([*_notices(facts), *_results(facts)])
     body.append(blocks.actions(*_run_buttons(facts)))
     return {"text": _run_text(facts), "blocks": body}
 
@@ -112,14 +113,6 @@ def decision_words(decision: Decision) -> str:
     return f"*{decision.person}* {verb}: {decision.reason}"
 
 
-def progress_words(event: Event) -> str:
-    """What a live run does: a bar where the number of steps is known, and the last words."""
-    line = answers.progress_line(event)
-    if event.step is None or not event.steps:
-        return line
-    return f"`{blocks.bar(event.step / event.steps)}` {line}"
-
-
 # --- inside ---------------------------------------------------------------------------------------
 
 
@@ -133,10 +126,9 @@ def _run_text(facts: RunFacts) -> str:
     return blocks.cap(blocks.escape("; ".join(parts)), blocks.TEXT_LIMIT)
 
 
-def _progress(facts: RunFacts) -> list[str]:
+def _notices(facts: RunFacts) -> list[str]:
     run = facts.run
     lines = [f"Place {facts.place} in the queue."] if facts.place else []
-    lines += [progress_words(facts.progress)] if facts.progress else []
     lines += ["It saves and ends."] if run.cancel_requested and not run.state.ended else []
     lines += [run.reason] if run.state in {RunState.FAILED, RunState.CANCELLED} else []
     return lines
@@ -161,11 +153,6 @@ def _check_lines(checks: Sequence[Check]) -> list[str]:
     lines += [f"✓ passed: {', '.join(check.id for check in passed)}"] if passed else []
     lines += [f"– not run: {', '.join(check.id for check in missing)}"] if missing else []
     return lines
-
-
-def _review_line(facts: RunFacts) -> list[str]:
-    review = facts.review
-    return [f"Review: *{review.state.value.replace('_', ' ')}*."] if review else []
 
 
 def _metric_lines(facts: RunFacts) -> list[str]:

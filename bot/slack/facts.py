@@ -22,10 +22,11 @@ from storage.records import (
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """Everything a run's card shows."""
+    """Everything a run's card shows; `stage` is the last that its trainer reported."""
 
     run: Run
     place: int | None
+    stage: str
     progress: Event | None
     engine: str
     summary: EvidenceSummary | None
@@ -68,6 +69,7 @@ def run_facts(actions: Actions, run_id: str) -> RunFacts:
     return RunFacts(
         run=run,
         place=actions.ledger.queue_place(run_id),
+        stage=steps[-1].stage if steps else "",
         progress=steps[-1] if steps and run.state is RunState.ACTIVE else None,
         engine=_engine(events, summary),
         summary=summary,

@@ -6,9 +6,10 @@ own, and a post that was tried before is looked for first.
 
 import http.client
 import json
+import logging
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,9 @@ from slack_sdk.webhook import WebhookClient
 from bot.slack.blocks import Block
 from bot.slack.drawn import Picture
 from bot.slack.speech import Target
+from bot.slack.steps import in_paragraphs
+
+log = logging.getLogger(__name__)
 
 EVENT_TYPE = "tuneboard_message"
 LOOK_BACK = timedelta(minutes=5)
@@ -55,6 +59,7 @@ class Posts:
     """Slack's side of the publisher: each method makes one call, or two where it has to look."""
 
     client: WebClient
+    _no_plans: list[str] = field(default_factory=list)
 
     def post(
         self, message: Block, channel: str, key: str, *, thread_ts: str = "", since: datetime | None
@@ -193,11 +198,24 @@ class Posts:
             query["cursor"] = cursor
 
     def _call(self, method: str, message: Block, **arguments: Any) -> Mapping[str, Any]:
-        """Send a message; where Slack refuses its blocks, its text alone."""
+        """Send a message; where Slack refuses its blocks, older ones, and at last its text.
+
+        A Slack that does not know plans is not asked to take one again.
+        """
+        older = in_paragraphs(message)
+        if older != message and not self._no_plans:
+            try:
+                return self._ask(method, json=message | arguments)
+            except _BadBlocks as refused:
+                log.warning("Slack refuses a plan: %s", refused)
         try:
-            return self._ask(method, json=message | arguments)
-        except _BadBlocks:
+            answer = self._ask(method, json=older | arguments)
+        except _BadBlocks as refused:
+            log.warning("Slack refuses the blocks of a message: %s", refused)
             return self._ask(method, json={"text": message["text"]} | arguments)
+        if older != message:
+            self._no_plans.append(method)
+        return answer
 
     def _ask(self, method: str, **arguments: Any) -> Mapping[str, Any]:
         try:

@@ -267,8 +267,11 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, list):
         return [text for item in value for text in _texts(item)]
     if isinstance(value, dict):
-        own = [value["text"]] if isinstance(value.get("text"), str) else []
+        own = [value[key] for key in ("text", "title", "status") if isinstance(value.get(key), str)]
         return own + [
-            t for key, item in value.items() if key != "text" or not own for t in _texts(item)
+            t
+            for key, item in value.items()
+            if key not in {"text", "title", "status"} or not own
+            for t in _texts(item)
         ]
     return []

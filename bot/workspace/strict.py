@@ -12,9 +12,10 @@ MAX_BLOCKS = 50
 MAX_TEXT = 40_000
 MAX_OPTIONS, MAX_OPTION_VALUE = 100, 150
 BLOCK_TYPES = frozenset(
-    {"actions", "context", "divider", "file", "header", "image", "input", "markdown"}
+    {"actions", "context", "divider", "file", "header", "image", "input", "markdown", "plan"}
     | {"rich_text", "section", "table", "video"}
 )
+TASK_STATES = frozenset({"pending", "in_progress", "complete", "error"})
 LENGTHS = {"value": 2000, "url": 3000, "action_id": 255, "block_id": 255}
 
 
@@ -72,6 +73,8 @@ def _check_block(block: Any) -> None:
             parsed.validate_json()
     except (SlackObjectFormationError, TypeError) as error:
         raise ApiError("invalid_blocks", str(error)) from error
+    if block["type"] == "plan":
+        _check_plan(block)
     for text in [block.get("text"), *block.get("fields", [])]:
         _check_text(text, 2000 if text in block.get("fields", []) else 3000)
     actions = [element["action_id"] for element in elements(block) if "action_id" in element]
@@ -85,6 +88,21 @@ def _check_block(block: Any) -> None:
             _check_text(element.get("text"), 75, kinds=("plain_text",))
         if element.get("type") == "static_select":
             _check_options(element)
+
+
+def _check_plan(block: Json) -> None:
+    tasks = block.get("tasks", [])
+    if not isinstance(block.get("title"), str) or not isinstance(tasks, list):
+        raise ApiError("invalid_blocks", "a plan needs a title and a list of tasks")
+    for task in tasks:
+        kinds = isinstance(task, dict) and task.get("type") == "task_card"
+        if not kinds or not task.get("task_id") or not task.get("title"):
+            raise ApiError("invalid_blocks", "a task_card needs task_id and title")
+        if task.get("status") not in TASK_STATES:
+            raise ApiError("invalid_blocks", f"a task's status is one of {sorted(TASK_STATES)}")
+    ids = [task["task_id"] for task in tasks]
+    if len(ids) != len(set(ids)):
+        raise ApiError("invalid_blocks", "a task_id stands twice in a plan")
 
 
 def _check_options(element: Json) -> None:

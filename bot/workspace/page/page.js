@@ -46,6 +46,8 @@ const textOf = (text) => (text.type === "mrkdwn" ? mrkdwn(text.text) : [text.tex
 
 // --- blocks --------------------------------------------------------------------------------------
 
+const STATES = { pending: ["○", "to come"], in_progress: ["◔", "now"], complete: ["✓", "done"], error: ["✗", "not done"] };
+
 function block(given, on) {
   switch (given.type) {
     case "header": return make("h3", {}, given.text.text);
@@ -54,6 +56,10 @@ function block(given, on) {
     case "context": return make("div", { class: "context" }, ...given.elements.flatMap(textOf));
     case "actions": return make("div", { class: "actions" }, ...given.elements.map((one) => button(one, on)));
     case "input": return field(given, on);
+    case "plan": return make("div", { class: "plan" }, make("strong", {}, given.title),
+      make("ol", {}, ...given.tasks.map((one) => make("li", { class: one.status },
+        make("span", { "aria-hidden": "true" }, STATES[one.status][0]),
+        make("span", { class: "hidden" }, `${STATES[one.status][1]}: `), ` ${one.title}`))));
     case "section": return make("div", {},
       given.text && make("div", { class: "section" }, ...textOf(given.text)),
       given.fields && make("div", { class: "fields" }, ...given.fields.map((one) => make("div", {}, ...textOf(one)))));

@@ -10,6 +10,7 @@ from bot.actions import Actions
 from bot.settings import Settings
 from bot.slack import blocks, cards, facts
 from bot.slack.blocks import Block
+from bot.slack.steps import plan_block, steps_of
 from bot.workspace.strict import check_message
 from storage import reviews
 from storage.ledger import Ledger
@@ -77,8 +78,45 @@ def test_a_review_shows_all_evidence_in_one_view(golden: Actions) -> None:
         assert (f"'action_id': '{blocks.APPROVE}'" in words) is found.is_open
 
 
-def test_progress_is_a_bar_with_words() -> None:
-    event = Event(seq=1, at=now(), kind="progress", stage="train", step=5, steps=10, loss=0.5)
-    words = cards.progress_words(event)
-    assert words.startswith("`" + "█" * 10 + "░" * 10 + "`")
-    assert "step 5 of 10, loss 0.500" in words
+@pytest.mark.parametrize(
+    ("state", "stage", "expected"),
+    [
+        (RunState.QUEUED, "", ["pending"] * 5),
+        (RunState.ACTIVE, "gate", ["in_progress", *["pending"] * 4]),
+        (RunState.ACTIVE, "fit", ["complete", "in_progress", *["pending"] * 3]),
+        (RunState.ACTIVE, "a later stage", ["in_progress", *["pending"] * 4]),
+        (RunState.FAILED, "reload", ["complete", "complete", "error", "pending", "pending"]),
+        (RunState.CANCELLED, "fit", ["complete", "error", *["pending"] * 3]),
+    ],
+)
+def test_the_way_of_a_run_is_shown_in_steps(
+    golden: Actions, state: RunState, stage: str, expected: list[str]
+) -> None:
+    attempt = 0 if state is RunState.QUEUED else 1
+    found = _changed(golden, state, attempt, stage=stage)
+    plan = plan_block(steps_of(found))
+    assert [task["status"] for task in plan["tasks"]] == expected
+    check_message({"text": "x", "blocks": [plan]})
+
+
+def test_progress_is_a_bar_with_words(golden: Actions) -> None:
+    event = Event(seq=1, at=now(), kind="progress", stage="fit", step=5, steps=10, loss=0.5)
+    found = _changed(golden, RunState.ACTIVE, 1, stage="fit", progress=event)
+    assert steps_of(found)[1].line == "Train: █████░░░░░ fit, step 5 of 10, loss 0.500"
+
+
+def test_a_finished_run_has_its_review_before_it(golden: Actions) -> None:
+    seen = set()
+    for run in golden.ledger.runs(states=(RunState.SUCCEEDED,)):
+        *passed, review = steps_of(facts.run_facts(golden, run.id))
+        assert {step.status for step in passed} == {"complete"}
+        seen.add((review.status, review.words.split()[0]))
+    assert {("pending", "submit"), ("complete", "approved")} <= seen
+
+
+def _changed(golden: Actions, state: RunState, attempt: int, **other: object) -> facts.RunFacts:
+    run = golden.ledger.runs()[0]
+    found = facts.run_facts(golden, run.id)
+    given = {name: getattr(found, name) for name in found.__slots__}
+    changed = run.model_copy(update={"state": state, "attempt": attempt})
+    return facts.RunFacts(**given | {"run": changed, "progress": None} | other)

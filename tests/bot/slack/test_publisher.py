@@ -181,10 +181,25 @@ def test_what_slack_may_mend_is_said_later(
     assert workspace.user("ana").sees()[-1].text == "hello"
 
 
-def test_a_refused_block_is_said_in_plain_text(
+def test_a_refused_plan_becomes_paragraphs(
     publisher: Publisher, slack_actions: Actions, workspace: Workspace, launch: Launch
 ) -> None:
     workspace.fail("chat.postMessage", "invalid_blocks")
+    launch()
+    _tick_until_quiet(publisher, slack_actions)
+    message = workspace.channel("models").messages()[0]
+    assert "plan" not in {block["type"] for block in message.blocks}
+    assert "○ Data\n○ Train\n○ Evaluate\n○ Checks\n○ Review" in shown(message)
+    asked = len(workspace.calls("chat.postMessage"))
+    launch()
+    _tick_until_quiet(publisher, slack_actions)
+    assert len(workspace.calls("chat.postMessage")) == asked + 1  # a plan is not tried again
+
+
+def test_a_refused_block_is_said_in_plain_text(
+    publisher: Publisher, slack_actions: Actions, workspace: Workspace, launch: Launch
+) -> None:
+    workspace.fail("chat.postMessage", "invalid_blocks", times=2)
     run_id = launch()
     _tick_until_quiet(publisher, slack_actions)
     message = workspace.channel("models").messages()[0]

@@ -92,7 +92,7 @@ def test_another_person_approves_with_the_typed_reason(
     assert "*reva* approved: clearly better" in shown(card)
     assert f"chain `{reviews.head(ledger)[:12]}`" in shown(card)
     assert not any(b["type"] == "input" for b in card.blocks)
-    bot.workspace.channel("models").wait_for("Review: *approved*")
+    bot.workspace.channel("models").wait_for("Review: approved")
 
 
 def test_nobody_approves_their_own_run(bot: Any, in_review: Message, ledger: Ledger) -> None:
