@@ -26,6 +26,7 @@ from bot.redaction import configure_logging
 from bot.settings import Secrets, home_from, load_settings
 from bot.slack.app import build_app, build_client
 from bot.slack.deadline import PunctualLedger
+from bot.slack.groups import UserGroups
 from bot.slack.http import HttpServer
 from bot.slack.posts import Posts
 from bot.slack.publisher import Publisher
@@ -74,8 +75,8 @@ def _run(home: Home, stop: threading.Event, *, works: bool, http: str) -> None:
     bot_token, other = _tokens(http=bool(http))
     home.create()
     ledger = PunctualLedger.open(home.ledger_file)
-    actions = Actions(ledger, home, settings)
     client = build_client(settings, bot_token)
+    actions = Actions(ledger, home, settings, UserGroups(client, settings.slack.groups))
     with ExitStack() as stack:
         stack.callback(ledger.close)
         worker = stack.enter_context(Worker(ledger, home, settings) if works else nullcontext())

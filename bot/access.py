@@ -18,12 +18,14 @@ class Caller:
         origin: `slack` or `terminal`.
         identity: The Slack user id or the system's user name, for messages to a stranger.
         channel: The Slack channel the words came from; empty in the terminal.
+        doubt: Why they may have more roles than could be found out; empty where all is known.
     """
 
     person: Person | None
     origin: str
     identity: str
     channel: str = ""
+    doubt: str = ""
 
     @property
     def name(self) -> str:
@@ -36,6 +38,9 @@ def require(caller: Caller, roles: frozenset[Role], what: str) -> Person:
     Raises:
         NotAllowed: A stranger, or none of the roles; the message says how to get one.
     """
+    missing = caller.person is None or not caller.person.roles & roles
+    if missing and caller.doubt:
+        raise NotAllowed(caller.doubt)
     if caller.person is None:
         key = "slack" if caller.origin == "slack" else "os"
         raise NotAllowed(
@@ -55,7 +60,7 @@ def require(caller: Caller, roles: frozenset[Role], what: str) -> Person:
 def require_own(caller: Caller, run: Run, what: str) -> Person:
     """The person, if the run is theirs or they are an admin."""
     person = require(caller, LAUNCH, what)
-    if run.requested_by != person.name and Role.ADMIN not in person.roles:
+    if run.requested_by not in person.names and Role.ADMIN not in person.roles:
         raise NotAllowed(
             f"{run.id} belongs to {run.requested_by}; only they or an admin may {what}."
         )

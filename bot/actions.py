@@ -6,13 +6,14 @@ and worked on by the publisher, which calls `handle_slow` and posts the answer.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 from bot import answers, asking, limits, specs
 from bot.access import ANYONE_KNOWN, LAUNCH, Caller, require, require_own
 from bot.commands import VERBS, Command, did_you_mean, line_of, parse
+from bot.directory import Directory, Groups, NoGroups
 from bot.hosts.inspection import inspect_task, prospect_of
 from bot.hosts.projection_child import ask_child
 from bot.paths import path_of
@@ -25,7 +26,17 @@ from storage.errors import BadInput, EvidenceChanged, NotAllowed, UnknownName, W
 from storage.home import Home
 from storage.judgements import Gate
 from storage.ledger import Ledger
-from storage.records import DatasetVersion, Person, Review, Run, RunSpec, RunState, Task, Verdict
+from storage.records import (
+    DatasetVersion,
+    Person,
+    Review,
+    Role,
+    Run,
+    RunSpec,
+    RunState,
+    Task,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,12 @@ class Actions:
     ledger: Ledger
     home: Home
     settings: Settings
+    groups: Groups = field(default_factory=NoGroups)
+
+    @property
+    def directory(self) -> Directory:
+        """Who is who in Slack."""
+        return Directory(self.settings.people, self.groups)
 
     def handle(self, line: str, caller: Caller, key: str, reply_to: str = "") -> Reply:
         """Answer one line from chat, in milliseconds.
@@ -66,8 +83,15 @@ class Actions:
         return action(command, caller, key)
 
     def decide(self, target: str, verdict: Verdict, reason: str, caller: Caller) -> Reply:
-        """Approve or reject the open review of a run, or a review, once."""
+        """Approve or reject the open review of a run, or a review, once.
+
+        Roles by a group are looked up anew: a reviewer of five minutes ago may be one no more.
+        """
+        if caller.origin == "slack":
+            caller = self.directory.caller(caller.identity, caller.channel, fresh=True)
         person = require(caller, ANYONE_KNOWN, "decide on a review")
+        if caller.doubt and Role.REVIEWER not in person.roles:
+            raise NotAllowed(caller.doubt)
         review = self._review(target)
         decided = decide_now(self.ledger, self.home, review.id, person, verdict, reason)
         return answers.decided(decided)

@@ -192,6 +192,7 @@ def _slack(actions: Actions, secrets: Secrets) -> Iterator[Finding]:
         "app token",
         lambda: f"opens a socket: {app.apps_connections_open(app_token=app_token)['ok']}",
     )
+    yield from (_group(bot, group) for group in slack.groups)
     if slack.channel is None:
         yield Finding("channel", "bad", "none is set", "Set [slack] channel to a channel's id.")
         return
@@ -200,6 +201,14 @@ def _slack(actions: Actions, secrets: Secrets) -> Iterator[Finding]:
         f"channel {channel}",
         lambda: f"can be read: {bot.conversations_history(channel=channel, limit=1)['ok']}",
         "Invite the bot there (`/invite @tuneboard`), or change [slack] channel.",
+    )
+
+
+def _group(client: WebClient, group: str) -> Finding:
+    return _asked(
+        f"user group {group}",
+        lambda: f"{len(client.usergroups_users_list(usergroup=group).get('users') or ())} people",
+        "Take the group's id from its address in Slack, or change [slack.groups].",
     )
 
 

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from storage.errors import BadInput
 from storage.home import Home
 from storage.people import PersonEntry, person_where, require_one_each
-from storage.records import Name, Person, Record
+from storage.records import Name, Person, Record, Role
 from storage.tasks import explain
 
 
@@ -66,7 +66,8 @@ class SlackSettings(Record):
     """`[slack]`: the team, the channel where runs are told of, and where the API is.
 
     `launch_channels` (ids) are where runs may be asked for; none given means everywhere. Reviewers
-    are reminded every `remind_hours`; with `weekly`, the channel gets the week on Mondays.
+    are reminded every `remind_hours`; with `weekly`, the channel gets the week on Mondays. `groups`
+    gives roles to the members of Slack's user groups, by the group's id.
     """
 
     team: str | None = None
@@ -74,6 +75,7 @@ class SlackSettings(Record):
     launch_channels: tuple[str, ...] = ()
     remind_hours: float | None = Field(default=None, gt=0, le=24 * 30)
     weekly: bool = False
+    groups: dict[str, tuple[Role, ...]] = Field(default_factory=dict, max_length=8)
     api_url: str = "https://slack.com/api/"
 
 

@@ -15,7 +15,7 @@ class PersonEntry(Record):
     may do. `login` is what an OpenID provider calls them: `sub`, or a verified e-mail address."""
 
     roles: tuple[Role, ...] = ()
-    slack: str | None = None
+    slack: str | None = Field(default=None, pattern=r"^[A-Z0-9]{1,60}$")
     os: str | None = None
     login: str | None = Field(default=None, max_length=320)
 
@@ -33,7 +33,8 @@ def person_where(people: People, identity: str, value: str) -> Person | None:
     """
     for name, entry in people.items():
         if value and getattr(entry, identity) == value:
-            return Person(name=name, roles=frozenset(entry.roles))
+            also = frozenset({entry.slack.lower()} if entry.slack else ())
+            return Person(name=name, roles=frozenset(entry.roles), also=also)
     return None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -176,7 +176,7 @@ def decide(
     reason = " ".join(reason.split())
     if not reason:
         raise BadInput(f"A reason is required: `{verdict.value} {review_id} because …`.")
-    if before := _decision_of(ledger, review_id, person.name):
+    if before := _decision_of(ledger, review_id, person):
         return _said_before(review, before, verdict)
     _require_open(review)
     if others := sorted(set(against_now) - set(review.compared_with)):
@@ -193,7 +193,7 @@ def decide(
         _require_unblocked(gate_of(ledger, home, run, policy, board_checks))
     with ledger.write(durable=True) as db:
         review = _get(db, review_id)
-        if before := _find_decision(db, review_id, person.name):
+        if before := _find_decision(db, review_id, person):
             return _said_before(review, before, verdict)
         _require_open(review)
         decision = _append(db, review, person.name, verdict, reason)
@@ -209,7 +209,7 @@ def withdraw(ledger: Ledger, review_id: str, person: Person, reason: str) -> Rev
     """
     with ledger.write(durable=True) as db:
         review = _get(db, review_id)
-        if person.name != review.requested_by and Role.ADMIN not in person.roles:
+        if review.requested_by not in person.names and Role.ADMIN not in person.roles:
             raise NotAllowed(
                 f"{review_id} was asked for by {review.requested_by}; only they or an admin may "
                 "withdraw it."
@@ -307,7 +307,7 @@ def head(ledger: Ledger) -> str:
 def _require_reviewer(person: Person, run: Run, review: Review) -> None:
     if Role.REVIEWER not in person.roles:
         raise NotAllowed(_lacks(person, Role.REVIEWER, "decide on a review"))
-    if person.name in {run.requested_by, review.requested_by}:
+    if person.names & {run.requested_by, review.requested_by}:
         raise NotAllowed(
             f"{run.id} was requested or submitted by you ({person.name}); nobody decides on their "
             "own run. Ask another reviewer."
@@ -493,16 +493,16 @@ def _reviews_of(db: Connection, run_id: str) -> tuple[Review, ...]:
     return tuple(_review(row) for row in rows)
 
 
-def _decision_of(ledger: Ledger, review_id: str, person: str) -> Decision | None:
+def _decision_of(ledger: Ledger, review_id: str, person: Person) -> Decision | None:
     with ledger.read() as db:
         return _find_decision(db, review_id, person)
 
 
-def _find_decision(db: Connection, review_id: str, person: str) -> Decision | None:
-    row = db.execute(
-        text("select * from decisions where review_id = :id and person = :person"),
-        {"id": review_id, "person": person},
-    ).first()
+def _find_decision(db: Connection, review_id: str, person: Person) -> Decision | None:
+    query = text("select * from decisions where review_id = :id and person in :names").bindparams(
+        bindparam("names", expanding=True)
+    )
+    row = db.execute(query, {"id": review_id, "names": sorted(person.names)}).first()
     return _decision(row) if row else None
 
 

@@ -81,7 +81,7 @@ def _require_reviewer(person: Person, run: Run) -> None:
             f"To waive a check, the role 'reviewer' is needed; {person.name} does not have it. "
             "An admin can add it under [people] in tuneboard.toml."
         )
-    if person.name == run.requested_by:
+    if run.requested_by in person.names:
         raise NotAllowed(
             f"{run.id} was requested by you ({person.name}); nobody waives a check of their own "
             "run. Ask another reviewer."

@@ -12,7 +12,7 @@ from storage.records import Person, Review, ReviewState, Role, RunState
 
 def home_of(actions: Actions, user: str) -> Block:
     """The Home tab of a Slack user."""
-    person = actions.settings.person_of_slack(user)
+    person = actions.directory.caller(user, "").person
     if person is None:
         return stranger_view(user)
     return home_view(_facts(actions, person))

@@ -126,6 +126,15 @@ class Posts:
         except _Unreachable:
             self.post(message, target.user, key, since=since)
 
+    def unfurl(self, place: Mapping[str, str], shown: Mapping[str, Block]) -> None:
+        """Put blocks below the links of somebody's message.
+
+        Args:
+            place: How Slack names the message: `channel` and `ts`, or `unfurl_id` and `source`.
+            shown: `blocks` by address.
+        """
+        self._ask("chat.unfurl", json={**place, "unfurls": dict(shown)})
+
     def show_home(self, user: str, view: Block) -> None:
         """Publish somebody's Home tab."""
         self._ask("views.publish", json={"user_id": user, "view": view})

@@ -31,6 +31,7 @@ from bot.slack.posts import Gone, NeverSaid, Posts, TryLater
 from bot.slack.rounds import Rounds
 from bot.slack.run_listener import SlackRunListener
 from bot.slack.speech import Target
+from bot.slack.unfurls import unfurls_of
 from storage import outbox
 from storage.errors import TuneboardError
 from storage.outbox import MessageRef, Outgoing
@@ -39,6 +40,8 @@ from storage.records import digest_of, now
 log = logging.getLogger(__name__)
 
 IN_CHANNEL = ("run_card", "review_card", "milestone", "pictures")
+OF_ONE = ("say", "home", "unfurl")
+"""What one person asked for or sees: not held up by what goes on in the channel."""
 IN_THREAD = ("milestone", "pictures")
 POLL_S = 0.2
 POST_EVERY_S, UPDATE_EVERY_S = 1.05, 1.2
@@ -88,7 +91,7 @@ class Publisher:
             self._carefully(part)
 
     def _say_words_due(self) -> None:
-        for row in outbox.pending(self._ledger, limit=200, kinds=("say", "home")):
+        for row in outbox.pending(self._ledger, limit=200, kinds=OF_ONE):
             self._say_in(_lane_of_words(row), row)
 
     def _say_in_channel(self) -> None:
@@ -185,6 +188,12 @@ class Publisher:
         self._posts.show_home(row.subject, home_of(self._actions, row.subject))
         return None
 
+    def _say_below_links(self, row: Outgoing) -> MessageRef | None:
+        shown = unfurls_of(self._actions, [str(url) for url in row.payload["urls"]])
+        if shown:
+            self._posts.unfurl(row.payload["place"], shown)
+        return None
+
     _sayers = {  # noqa: RUF012  a table, never changed
         "run_card": _say_run_card,
         "review_card": _say_review_card,
@@ -192,6 +201,7 @@ class Publisher:
         "pictures": _say_pictures,
         "say": _say_words,
         "home": _say_home,
+        "unfurl": _say_below_links,
     }
 
     def _show(self, row: Outgoing, message: blocks.Block) -> MessageRef | None:
@@ -267,7 +277,7 @@ class Publisher:
 
 
 def _lane_of_words(row: Outgoing) -> str:
-    if row.kind == "home":
+    if row.kind != "say":
         return ""
     try:
         target = Target.model_validate(row.payload["target"])

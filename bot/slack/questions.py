@@ -31,8 +31,7 @@ def ask(actions: Actions, review_id: str, question: str, caller: Caller, key: st
             payload={"text": words},
             dedupe_key=f"milestone:ask:{key}",
         )
-    entry = actions.settings.people.get(run.requested_by)
-    if entry and entry.slack:
+    if owner := actions.directory.slack_id(run.requested_by):
         message = blocks.note_message(f"{words}\nAnswer in the thread of run `{run.id}`.")
-        speech.say(actions.ledger, message, Target(user=entry.slack), f"ask:{key}")
+        speech.say(actions.ledger, message, Target(user=owner), f"ask:{key}")
     return Reply(f"{run.requested_by} is asked; the thread of run `{run.id}` shows it.")

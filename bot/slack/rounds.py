@@ -58,9 +58,9 @@ class Rounds:
         own = {review.requested_by, run.requested_by}
         done = {d.person for d in reviews.decisions(self._actions.ledger, review.id)}
         return [
-            (name, entry.slack)
-            for name, entry in self._actions.settings.people.items()
-            if entry.slack and Role.REVIEWER in entry.roles and name not in own | done
+            (name, user)
+            for name, user in self._actions.directory.who_have(Role.REVIEWER).items()
+            if name not in own | done
         ]
 
     def _digest(self) -> None:

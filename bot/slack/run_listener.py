@@ -51,9 +51,9 @@ class SlackRunListener:
             drawn.ask_for(ledger, run_id)
         for key, words in self._news(run):
             self._tell_watchers(run, key, words)
-        entry = self._actions.settings.people.get(run.requested_by)
-        if told and entry and entry.slack:
-            speech.draw_home(ledger, entry.slack)
+        owner = self._actions.directory.slack_id(run.requested_by)
+        if told and owner:
+            speech.draw_home(ledger, owner)
 
     def _news(self, run: Run) -> list[tuple[str, str]]:
         """What people who watch a run are told of: its end, and what was decided."""
@@ -69,11 +69,9 @@ class SlackRunListener:
 
     def _tell_watchers(self, run: Run, key: str, words: str) -> None:
         """In a direct message; who has no Slack id here reads the channel."""
-        people = self._actions.settings.people
         message = blocks.note_message(f"`{run.id}`, {answers.describe(run.spec)}:\n{words}")
         for name in watchers(self._actions.ledger, run):
-            user = people[name].slack if name in people else None
-            if user:
+            if user := self._actions.directory.slack_id(name):
                 target = Target(user=user)
                 speech.say(self._actions.ledger, message, target, f"watch:{key}:{user}")
 

@@ -5,7 +5,6 @@ import secrets
 import threading
 from datetime import timedelta
 
-from bot.access import Caller
 from bot.actions import Actions
 from bot.replies import Reply
 from bot.slack import blocks, drawn, speech
@@ -87,9 +86,9 @@ class SlowWorker:
         outbox.mark_sent(self._actions.ledger, row.id)
 
     def _reply(self, line: str, identity: str, channel: str, key: str) -> Reply:
-        person = self._actions.settings.person_of_slack(identity)
         try:
-            return self._actions.handle_slow(line, Caller(person, "slack", identity, channel), key)
+            caller = self._actions.directory.caller(identity, channel)
+            return self._actions.handle_slow(line, caller, key)
         except UserError as error:
             return Reply(str(error))
         except Exception:

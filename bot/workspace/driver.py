@@ -81,6 +81,10 @@ class Workspace:
         fault = {"method": method, "kind": kind, "times": times, "retry_after_s": retry_after_s}
         self.ask("POST", "fault", fault)
 
+    def set_group(self, group: str, *members: str) -> None:
+        """Say who (ids) is in a user group from now on."""
+        self.ask("POST", "group", {"id": group, "members": list(members)})
+
     def disconnect(self, how: str) -> None:
         """`refresh_requested`, or `reset`: cut every socket off."""
         self.ask("POST", "disconnect", {"how": how})
@@ -221,6 +225,12 @@ class User:
         body = {"user": self.id, "action_id": action_id}
         return Delivery(**self.workspace.ask("POST", "click_home", body))
 
+    def share(self, text: str, channel: str = "") -> Message:
+        """Write a message that is not for the bot; returns it."""
+        place = self._place(channel)
+        self.workspace.ask("POST", "say", {"user": self.id, "channel": place, "text": text})
+        return Channel(self.workspace, place).wait_for(text)
+
     def mention(self, line: str, channel: str = "", thread_ts: str = "") -> Delivery:
         """Write a message that mentions the bot."""
         text = f"<@{self.workspace.seed.bot_user_id}> {line}"
@@ -254,7 +264,7 @@ class User:
 
 def shown(message: Message) -> str:
     """Everything that stands in a message, as one text."""
-    return message.text + "\n" + "\n".join(_texts(message.blocks))
+    return "\n".join([message.text, *_texts(message.blocks), *_texts(message.unfurls)])
 
 
 def shown_view(view: View) -> str:

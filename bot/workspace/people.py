@@ -3,11 +3,13 @@
 Payload shapes: docs.slack.dev, "Slash commands", "block_actions payloads", "Events API".
 """
 
+import re
 import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from bot.workspace.sockets import Sockets
 from bot.workspace.state import (
@@ -21,6 +23,8 @@ from bot.workspace.state import (
 )
 from bot.workspace.strict import check_blocks, check_message, elements, with_ids
 from bot.workspace.views import View, Views, missing, values_of
+
+_LINK = re.compile(r"https?://[\w.-]+[^\s<>|]*")
 
 
 @dataclass
@@ -105,6 +109,7 @@ class People:
         place = self._in_channel(user, channel)
         ts = self.workspace.next_ts()
         self.workspace.add(Message(ts, place.id, user, text, [], thread_ts=thread_ts))
+        await self._tell_of_links(user, place, text, ts)
         event: Json = {"user": user, "text": text, "ts": ts, "channel": place.id, "event_ts": ts}
         if thread_ts:
             event["thread_ts"] = thread_ts
@@ -115,6 +120,19 @@ class People:
         else:
             return None
         return await self.sockets.deliver_event(self._event(event))
+
+    async def _tell_of_links(self, user: str, place: Conversation, text: str, ts: str) -> None:
+        """The app hears of links to its domains, where it is a member."""
+        domains = self.workspace.seed.unfurl_domains
+        links = [
+            {"domain": host, "url": url}
+            for url in _LINK.findall(text)
+            if (host := urlsplit(url).hostname) in domains
+        ]
+        if links and self.workspace.seed.bot_user_id in place.members:
+            event: Json = {"type": "link_shared", "user": user, "channel": place.id, "links": links}
+            event |= {"message_ts": ts, "event_ts": ts, "is_bot_user_member": True}
+            await self.sockets.deliver_event(self._event(event))
 
     async def submit(self, user: str, view_id: str, given: Mapping[str, str]) -> Delivery | View:
         """Send a modal: the delivery, or the view where a required field is empty."""

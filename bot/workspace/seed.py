@@ -26,6 +26,13 @@ class SeedChannel(Record):
     is_private: bool = False
 
 
+class SeedGroup(Record):
+    """A user group, by which people may have roles."""
+
+    id: str
+    members: tuple[str, ...] = ()
+
+
 class Limits(Record):
     """Slack's limits. Sources: docs.slack.dev, "Rate limits", "Handling user interaction"."""
 
@@ -49,6 +56,8 @@ class Seed(Record):
     bot_name: str = "tuneboard"
     users: tuple[SeedUser, ...]
     channels: tuple[SeedChannel, ...]
+    groups: tuple[SeedGroup, ...] = ()
+    unfurl_domains: tuple[str, ...] = ("localhost", "127.0.0.1")
     scopes: tuple[str, ...] = ()
     limits: Limits = Limits()
     bot_token: str

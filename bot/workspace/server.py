@@ -26,7 +26,7 @@ MANIFEST_SCOPES: tuple[str, ...] = tuple(
 """What the app is given where a seed names no scopes: all that it asks for."""
 DRIVEN = (
     *("command", "click", "say", "submit", "close", "home", "click_home"),
-    *("again", "fault", "disconnect"),
+    *("again", "fault", "disconnect", "group"),
 )
 """What people do, and what may go wrong, as routes of the driver."""
 FORM_ONLY = frozenset({"files.getUploadURLExternal"})
@@ -193,6 +193,10 @@ class Server:
         self.workspace.faults.append(Fault(**body))
         return {}
 
+    async def _driver_group(self, body: Json) -> Json:
+        self.workspace.groups[body["id"]] = set(body["members"])
+        return {}
+
     async def _driver_disconnect(self, body: Json) -> Json:
         await self.sockets.disconnect(body["how"])
         return {}
@@ -242,7 +246,7 @@ async def _arguments(request: web.Request, method: str) -> dict[str, Any]:
             raise ApiError("invalid_json") from error
         return {key: value for key, value in found.items() if value is not None}
     given: dict[str, Any] = dict(request.query) | dict(await request.post())
-    for key in ("blocks", "metadata", "view", "files"):
+    for key in ("blocks", "metadata", "view", "files", "unfurls"):
         if isinstance(given.get(key), str):
             try:
                 given[key] = json.loads(given[key])

@@ -52,6 +52,7 @@ class Message:
     by_bot: bool = False
     versions: list[list[Json]] = field(default_factory=list)
     files: list[Json] = field(default_factory=list)
+    unfurls: Json = field(default_factory=dict)
 
     def public(self, *, metadata: bool = False) -> Json:
         """As conversations.history shows it."""
@@ -123,6 +124,7 @@ class Workspace:
             given.id: Conversation(given.id, given.name, set(given.members), given.is_private)
             for given in seed.channels
         }
+        self.groups = {group.id: set(group.members) for group in seed.groups}
         self.messages: list[Message] = []
         self.calls: list[Call] = []
         self.faults: list[Fault] = []

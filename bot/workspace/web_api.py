@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.workspace.files import Files
 from bot.workspace.state import ApiError, Conversation, Json, Message, Workspace
-from bot.workspace.strict import check_message, with_ids
+from bot.workspace.strict import check_blocks, check_message, with_ids
 from bot.workspace.views import Views
 
 Handler = Callable[["WebApi", Mapping[str, Any]], Json]
@@ -206,6 +206,25 @@ class WebApi:
         told.thread_ts = str(args.get("thread_ts") or "")
         return {"message_ts": told.ts} | _warned(warnings)
 
+    def _unfurl(self, args: Mapping[str, Any]) -> Json:
+        """Put blocks below links of a message; only links that the app was told of."""
+        place = self.workspace.joined(str(args["channel"]))
+        message = self.workspace.message(place.id, str(args["ts"]))
+        if message is None:
+            raise ApiError("cannot_find_message")
+        for url, shown in args["unfurls"].items():
+            if url not in message.text:
+                raise ApiError("cannot_unfurl_url")
+            check_blocks(shown.get("blocks") or [])
+        message.unfurls |= args["unfurls"]
+        return {}
+
+    def _group_members(self, args: Mapping[str, Any]) -> Json:
+        users = self.workspace.groups.get(str(args["usergroup"]))
+        if users is None:
+            raise ApiError("no_such_subteam")
+        return {"users": sorted(users)}
+
     def _upload_address(self, args: Mapping[str, Any]) -> Json:
         file_id, url = self.files.expect(str(args["filename"]), args["length"], args.get("alt_txt"))
         return {"file_id": file_id, "upload_url": url}
@@ -271,6 +290,8 @@ METHODS: Mapping[str, Method] = {
         WebApi._upload_address, "files:write", ("filename", "length")
     ),
     "files.completeUploadExternal": Method(WebApi._complete_upload, "files:write", ("files",)),
+    "chat.unfurl": Method(WebApi._unfurl, "links:write", ("channel", "ts", "unfurls")),
+    "usergroups.users.list": Method(WebApi._group_members, "usergroups:read", ("usergroup",)),
     "chat.postEphemeral": Method(WebApi._post_ephemeral, "chat:write", ("channel", "user")),
 }
 

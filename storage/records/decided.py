@@ -5,10 +5,19 @@ from storage.records.record import Instant, Name, Record
 
 
 class Person(Record):
-    """Somebody known to us, with the roles the settings give."""
+    """Somebody known to us, with the roles they have.
+
+    `also` are other names that the same person may have gone by: before the settings named them, a
+    member of a user group is called by their id.
+    """
 
     name: Name
     roles: frozenset[Role] = frozenset()
+    also: frozenset[Name] = frozenset()
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.also | {self.name}
 
 
 class Review(Record):

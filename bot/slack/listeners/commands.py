@@ -20,7 +20,7 @@ def register(app: App, actions: Actions) -> None:
 
     @app.command("/tune")
     def tune(ack: Ack, command: dict[str, Any], client: WebClient) -> None:
-        caller = caller_of(actions.settings, command)
+        caller = caller_of(actions.directory, command)
         if not (command.get("text") or "").strip() and _can_launch(caller):
             open_launch(actions, client, command, caller.channel)
             ack()

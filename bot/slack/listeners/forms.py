@@ -51,7 +51,7 @@ def register(app: App, actions: Actions) -> None:
         command = _planned(body)
         place = body.get("container") or {}
         key = f"slack:plan:{place.get('channel_id')}:{place.get('message_ts')}"
-        reply = actions.perform(command, caller_of(actions.settings, body), key)
+        reply = actions.perform(command, caller_of(actions.directory, body), key)
         speech.say(actions.ledger, blocks.reply_message(reply), target_of(body), key_of(body))
         ack()
 
@@ -134,7 +134,7 @@ def open_launch(
     Raises:
         UserError: The person may not launch, or there is nothing to launch.
     """
-    caller = caller_of(actions.settings, body)
+    caller = caller_of(actions.directory, body)
     if caller.person is None or not caller.person.roles & LAUNCH:
         raise BadInput(
             "Who launches runs needs the role launcher. `/tune help` says what you can do."
@@ -257,8 +257,7 @@ def at_field(message: str) -> dict[str, str]:
 def _sender(actions: Actions, body: Body, view: Body) -> tuple[Caller, Target]:
     """Who sent a form, and where they are answered."""
     user, channel = str(body["user"]["id"]), str(_metadata(view).get("channel", ""))
-    person = actions.settings.person_of_slack(user)
-    return Caller(person, "slack", user, channel), Target(user=user, channel=channel)
+    return actions.directory.caller(user, channel), Target(user=user, channel=channel)
 
 
 def _place(body: Body) -> str:

@@ -20,7 +20,7 @@ def register(app: App, actions: Actions) -> None:
     """Listen to mentions in channels and to words in direct messages."""
 
     def answer(ack: Ack, body: dict[str, Any]) -> None:
-        caller = caller_of(actions.settings, body)
+        caller = caller_of(actions.directory, body)
         reply = actions.handle(line_of(body["event"]["text"]), caller, key_of(body))
         target = target_of(body).model_copy(update={"private": False})
         speech.say(actions.ledger, blocks.reply_message(reply), target, key_of(body))

@@ -6,7 +6,7 @@ Taken from what Slack itself says, never from a button's value or from text.
 from typing import Any
 
 from bot.access import Caller
-from bot.settings import Settings
+from bot.directory import Directory
 from bot.slack.speech import Target
 
 Body = dict[str, Any]
@@ -16,11 +16,10 @@ def is_command(body: Body) -> bool:
     return "command" in body
 
 
-def caller_of(settings: Settings, body: Body) -> Caller:
+def caller_of(directory: Directory, body: Body) -> Caller:
     """The person behind a request, with the channel it came from."""
     target = target_of(body)
-    person = settings.person_of_slack(target.user)
-    return Caller(person, "slack", target.user, target.channel)
+    return directory.caller(target.user, target.channel)
 
 
 def target_of(body: Body) -> Target:

@@ -41,7 +41,7 @@ def register(app: App, actions: Actions) -> None:
 def _decide(actions: Actions, client: WebClient, body: dict[str, Any], verdict: Verdict) -> None:
     """Write the decision and have the person told of it; ask for a reason where there is none."""
     review_id = str(body["actions"][0].get("value", ""))
-    reason, caller = _reason(body), caller_of(actions.settings, body)
+    reason, caller = _reason(body), caller_of(actions.directory, body)
     try:
         reply = actions.decide(review_id, verdict, reason, caller)
     except BadInput:

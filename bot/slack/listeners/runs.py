@@ -17,7 +17,7 @@ def register(app: App, actions: Actions) -> None:
     @app.action(blocks.CANCEL_RUN)
     def cancel(ack: Ack, body: dict[str, Any]) -> None:
         command = Command("cancel", (str(body["actions"][0].get("value", "")),))
-        reply = actions.perform(command, caller_of(actions.settings, body), key_of(body))
+        reply = actions.perform(command, caller_of(actions.directory, body), key_of(body))
         speech.say(actions.ledger, blocks.reply_message(reply), target_of(body), key_of(body))
         ack()
 

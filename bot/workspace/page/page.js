@@ -134,10 +134,12 @@ function message(given, all) {
   const body = given.blocks.length ? given.blocks.map((one) => block(one, on))
     : [make("div", { class: "section" }, ...mrkdwn(given.text))];
   const images = (given.files || []).map(image);
+  const links = Object.values(given.unfurls || {}).map((one) =>
+    make("div", { class: "only" }, ...(one.blocks || []).map((each) => block(each, on))));
   return make("article", { class: `message${given.by_bot ? " bot" : ""}${given.visible_to ? " only" : ""}`, "data-ts": given.ts },
     make("div", { class: "face", "aria-hidden": "true" }, name[0].toUpperCase()),
     make("div", {}, make("span", { class: "by" }, name), " ", make("span", { class: "at" }, at),
-      given.visible_to && make("span", { class: "note" }, " · only visible to you"), ...body, ...images,
+      given.visible_to && make("span", { class: "note" }, " · only visible to you"), ...body, ...links, ...images,
       replies ? make("button", { class: "replies-link", type: "button", onclick: () => openThread(given.ts) },
         `${replies} ${replies === 1 ? "reply" : "replies"}`) : undefined));
 }

@@ -12,12 +12,15 @@ from bot.access import Caller
 from bot.actions import Actions
 from bot.settings import SlackSettings
 from bot.slack.drawn import Picture
+from bot.slack.groups import UserGroups
 from bot.slack.posts import Posts
 from bot.slack.publisher import Publisher
 from bot.slack.speech import Target, say
+from bot.slack.unfurls import unfurls_of
 from bot.workspace.driver import Workspace
 from bot.workspace.files import PNG
 from storage import outbox
+from storage.records import Role
 
 MANIFEST: dict[str, Any] = json.loads((files("bot.slack") / "manifest.json").read_text())
 SCOPES = set(MANIFEST["oauth_config"]["scopes"]["bot"])
@@ -26,6 +29,7 @@ BY_SURFACE = {
     "app_mention": "app_mentions:read",
     "message.im": "im:history",
     "app_home_opened": "",  # needs none
+    "link_shared": "links:read",
 }
 
 
@@ -73,6 +77,13 @@ def _scopes_used(
     picture = Picture(actions.home.path / "loss.png", "Loss by step", "It falls.")
     picture.path.write_bytes(PNG)
     Posts(client).share([picture], "Look.", channel, "k", thread_ts=card.ts, since=None)
+    if channel == "C0MODELS":
+        workspace.set_group("S1", "U3")
+        UserGroups(client, {"S1": (Role.REVIEWER,)}).roles_of("U3")
+        url = f"{actions.settings.leaderboard.url}/run?run_id={run_id}"
+        message = workspace.user("ana").share(f"look: {url}")
+        place = {"channel": channel, "ts": message.ts}
+        Posts(client).unfurl(place, unfurls_of(actions, [url]))
     return workspace.used_scopes()
 
 
