@@ -13,16 +13,18 @@ from pathlib import Path
 from bot import answers, asking, limits, specs
 from bot.access import ANYONE_KNOWN, LAUNCH, Caller, require, require_own
 from bot.commands import VERBS, Command, did_you_mean, line_of, parse
+from bot.data_files import below_roots
 from bot.directory import Directory, Groups, NoGroups
 from bot.hosts.inspection import inspect_task, prospect_of
 from bot.hosts.projection_child import ask_child
+from bot.new_task import toml_of
 from bot.paths import path_of
 from bot.redaction import redact
 from bot.replies import Reply
 from bot.settings import Settings
 from storage import marks, openings, outbox, published, reviews, tasks, waivers, watches
 from storage.deciding import compared_with, decide_now, gate_now
-from storage.errors import BadInput, EvidenceChanged, NotAllowed, UnknownName, WrongState
+from storage.errors import BadInput, EvidenceChanged, NotAllowed, UnknownName, UserError, WrongState
 from storage.home import Home
 from storage.judgements import Gate
 from storage.ledger import Ledger
@@ -154,6 +156,8 @@ class Actions:
     # --- verbs: doing ---------------------------------------------------------------------------
 
     def _task(self, command: Command, caller: Caller, key: str) -> Reply:
+        if command.options and command.words[:1] != ("new",):
+            raise BadInput("Only `task new` takes keys; a task file holds them all.")
         match command.words:
             case () | ("list",):
                 require(caller, ANYONE_KNOWN, "see tasks")
@@ -163,8 +167,39 @@ class Actions:
                 return answers.task(tasks.task(self.ledger, name))
             case ("add", file):
                 return self._add_task(path_of(file), caller)
+            case ("new", _):
+                return self._new_task(command, caller)
             case _:
                 raise BadInput(f"Write {VERBS['task'].usage}.")
+
+    def task_of(self, command: Command, caller: Caller) -> Task:
+        """The task that `task new` describes; nothing is read or kept.
+
+        Raises:
+            UserError: A value is wrong, or a file is none that this person may name.
+        """
+        return self._described(command, caller)[0]
+
+    def _described(self, command: Command, caller: Caller) -> tuple[Task, str]:
+        """The task that `task new` describes, and its text."""
+        roots = self.settings.data.roots
+
+        def found(name: str) -> str:
+            return below_roots(name, roots) if caller.origin == "slack" else str(path_of(name))
+
+        toml = toml_of(command.words[1], command.options, found)
+        task = tasks.parse_task(toml, Path.cwd())
+        if caller.origin == "slack":
+            self._require_inside_roots(list(task.data.files().values()))
+        return task, toml
+
+    def _new_task(self, command: Command, caller: Caller) -> Reply:
+        person = require(caller, LAUNCH, "add a task")
+        try:
+            task, toml = self._described(command, caller)
+            return self._register(task, toml, person)
+        except UserError as error:
+            raise type(error)(f"{error}\nYou asked: `{line_of(command)}`") from error
 
     def _add_task(self, file: Path, caller: Caller) -> Reply:
         person = require(caller, LAUNCH, "add a task")
@@ -173,8 +208,11 @@ class Actions:
         task = tasks.read_task_file(file)
         if caller.origin == "slack":
             self._require_inside_roots(list(task.data.files().values()))
+        return self._register(task, file.read_text(encoding="utf-8"), person)
+
+    def _register(self, task: Task, toml: str, person: Person) -> Reply:
+        """Read a task's data and keep both."""
         dataset = inspect_task(task)
-        toml = file.read_text(encoding="utf-8")
         added = tasks.add_task(self.ledger, task, dataset, toml, person.name)
         stored = self.home.task_file(added.task.name, added.task.version)
         stored.parent.mkdir(parents=True, exist_ok=True)
@@ -430,7 +468,7 @@ class Actions:
 
 def _is_slow(command: Command) -> bool:
     reads_data = command.verb in {"plan", "mark"} or (
-        command.verb == "task" and "add" in command.words[:1]
+        command.verb == "task" and command.words[:1] in {("add",), ("new",)}
     )
     return reads_data or command.verb in asking.SLOW
 

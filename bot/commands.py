@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from bot import new_task
 from storage.errors import BadInput, UnknownName
 
 RUN_KEYS = (
@@ -57,9 +58,10 @@ VERBS = {
         Verb("help", "help [VERB]", "say what can be asked", "help run"),
         Verb(
             "task",
-            "task list | task show NAME | task add FILE",
+            "task list | task show NAME | task add FILE | task new NAME key=value …",
             "list, show or register tasks",
-            "task show tickets",
+            "task new tickets file=tickets.csv text=message label=intent",
+            keys=new_task.KEYS,
         ),
         Verb(
             "run",

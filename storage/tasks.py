@@ -38,6 +38,19 @@ def read_task_file(path: Path) -> Task:
     return _absolute(_parse(found, path.name), path.parent.resolve())
 
 
+def parse_task(toml: str, folder: Path) -> Task:
+    """A task from the text of a task file, whose policy is a section; paths come out absolute.
+
+    Raises:
+        BadInput: It is not TOML, or a key is unknown, missing or wrong.
+    """
+    try:
+        found = tomllib.loads(toml)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"The task cannot be written down: {error}.") from error
+    return _absolute(_parse(found, "the task"), folder)
+
+
 def read_policy_file(path: Path) -> Policy:
     """The policy of a policy file or of a task file.
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from bot import answers
 from bot.checklist import Step
-from bot.slack import blocks
+from bot.slack import blocks, task_form
 from bot.slack.blocks import Block
+from bot.slack.fields import line, menu
 from storage.judgements import Standing, Worth
 from storage.records import Method, Review, Run, RunSpec
 
@@ -17,7 +18,6 @@ OPEN_LAUNCH, RERUN, OPEN_HELP = "open_launch", "rerun", "open_help"
 """Action ids of buttons that open a form."""
 FIELDS = ("task", "method", "base", "epochs", "lr", "rank", "seed", "more")
 """Of the launch form: block id and action id of each."""
-MOST_OPTIONS = 100
 MOST_LISTED = 5
 LABELS = {"lr": "Learning rate", "more": "More settings", "until": "Last day"}
 HINTS = {
@@ -52,9 +52,9 @@ def launch_view(launch: Launch) -> Block:
     title = "Run again" if launch.rerun else "New run"
     body = [
         *([blocks.section(f"`{launch.rerun}` again, with changes.")] if launch.rerun else []),
-        _menu("task", "Task", launch.tasks, given.get("task", "")),
-        _menu("method", "Method", methods, given.get("method", Method.LORA.value)),
-        _menu("base", "Base model", launch.bases, given.get("base", ""), optional=True),
+        menu("task", "Task", launch.tasks, given.get("task", "")),
+        menu("method", "Method", methods, given.get("method", Method.LORA.value)),
+        menu("base", "Base model", launch.bases, given.get("base", ""), optional=True),
         *(_line(name, given.get(name, "")) for name in ("epochs", "lr", "rank", "seed", "more")),
     ]
     metadata = {"channel": launch.channel, "rerun": launch.rerun}
@@ -121,7 +121,7 @@ def waive_view(review_id: str, what: str, channel: str, checks: Sequence[str], u
     """
     body = [
         blocks.section(what),
-        _menu(CHECK, "Check", checks, checks[0]),
+        menu(CHECK, "Check", checks, checks[0]),
         _line(UNTIL, until),
         blocks.reason_field() | {"optional": False},
     ]
@@ -164,7 +164,8 @@ def home_view(facts: HomeFacts) -> Block:
     body = [blocks.header(f"Hello {facts.name}")]
     if facts.may_launch:
         new = blocks.button("New run", OPEN_LAUNCH, "new", "primary")
-        body.append(blocks.actions(new, blocks.link("Leaderboard", facts.board_url, 1)))
+        fresh = blocks.button("New task", task_form.OPEN, "new")
+        body.append(blocks.actions(new, fresh, blocks.link("Leaderboard", facts.board_url, 1)))
     body += _part("Waiting for you", [_review_line(review) for review in facts.waiting])
     body += _part("Your runs", [_run_line(run) for run in facts.runs[:MOST_LISTED]])
     queue = f"{facts.running} running, {facts.queued} waiting, {facts.slots} places."
@@ -217,33 +218,5 @@ def _task_lines(best: Standing | None, worth: Worth | None, steps: Sequence[Step
     return lines
 
 
-def _menu(
-    name: str, label: str, choices: Sequence[str], chosen: str, *, optional: bool = False
-) -> Block:
-    """A menu; where there are too many or no choices for one, a line to type into."""
-    if not 1 <= len(choices) <= MOST_OPTIONS or any(len(choice) > 75 for choice in choices):
-        return _line(name, chosen, label, optional=optional)
-    options = [{"text": blocks.plain(choice), "value": choice} for choice in choices]
-    element: Block = {"type": "static_select", "action_id": name, "options": options}
-    initial = next((option for option in options if option["value"] == chosen), None)
-    if initial:
-        element["initial_option"] = initial
-    return _input(name, label, element, optional=optional)
-
-
-def _line(name: str, value: str, label: str = "", *, optional: bool = True) -> Block:
-    element: Block = {"type": "plain_text_input", "action_id": name, "max_length": 500}
-    if value:
-        element["initial_value"] = value
-    return _input(name, label or LABELS.get(name, name.capitalize()), element, optional=optional)
-
-
-def _input(name: str, label: str, element: Block, *, optional: bool) -> Block:
-    found = {
-        "type": "input",
-        "block_id": name,
-        "optional": optional,
-        "label": blocks.plain(label),
-        "element": element,
-    }
-    return found | ({"hint": blocks.plain(HINTS[name])} if name in HINTS else {})
+def _line(name: str, value: str) -> Block:
+    return line(name, value, LABELS.get(name, name.capitalize()), HINTS.get(name, ""))

@@ -1,6 +1,6 @@
 """`/tune …`: the answer is in the acknowledgement, or follows where it takes longer.
 
-`/tune` alone opens the launch form.
+`/tune` alone opens the launch form, `/tune task new` the one for a task.
 """
 
 from typing import Any
@@ -12,6 +12,7 @@ from bot.access import LAUNCH, Caller
 from bot.actions import Actions
 from bot.slack import blocks
 from bot.slack.listeners.forms import open_launch
+from bot.slack.listeners.new_task import open_new_task
 from bot.slack.listeners.origin import caller_of, key_of
 
 
@@ -23,6 +24,10 @@ def register(app: App, actions: Actions) -> None:
         caller = caller_of(actions.directory, command)
         if not (command.get("text") or "").strip() and _can_launch(caller):
             open_launch(actions, client, command, caller.channel)
+            ack()
+            return
+        if (command.get("text") or "").split() == ["task", "new"]:
+            open_new_task(actions, client, command)
             ack()
             return
         reply_to = command.get("response_url", "")

@@ -5,31 +5,23 @@ typed is a command like any other: it is parsed, checked and done by `Actions`, 
 sent the form.
 """
 
-import json
-import logging
-import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 
 from bot import answers, bases, specs
-from bot.access import LAUNCH, Caller
+from bot.access import ANYONE_KNOWN, LAUNCH, require
 from bot.actions import Actions
 from bot.commands import Command, parse
 from bot.slack import blocks, questions, speech, views
+from bot.slack.listeners.modals import at_field, metadata_of, open_form, sender, values_of
+from bot.slack.listeners.new_task import open_new_task
 from bot.slack.listeners.origin import Body, caller_of, key_of, target_of
-from bot.slack.speech import Target
 from storage import tasks
 from storage.errors import BadInput, UserError
 from storage.records import Verdict, now
-
-log = logging.getLogger(__name__)
-
-TRIGGER_PATIENCE_S = 2
 
 
 def register(app: App, actions: Actions) -> None:
@@ -63,12 +55,12 @@ def register(app: App, actions: Actions) -> None:
 
     @app.view(views.LAUNCH)
     def launch(ack: Ack, body: Body, view: Body) -> None:
-        caller, place = _sender(actions, body, view)
+        caller, place = sender(actions, body, view)
         try:
-            command = launch_command(_values(view), str(_metadata(view).get("rerun", "")))
+            command = launch_command(values_of(view), str(metadata_of(view).get("rerun", "")))
             reply = actions.perform(command, caller, f"slack:view:{view['id']}")
         except UserError as error:
-            ack(response_action="errors", errors=at_field(str(error)))
+            ack(response_action="errors", errors=at_field(str(error), views.FIELDS, "more"))
             return
         message = blocks.reply_message(reply)
         speech.say(actions.ledger, message, place, f"view:{view['id']}")
@@ -76,9 +68,9 @@ def register(app: App, actions: Actions) -> None:
 
     @app.view(views.DECIDE)
     def decide(ack: Ack, body: Body, view: Body) -> None:
-        caller, place = _sender(actions, body, view)
-        about = _metadata(view)
-        reason = _values(view).get(blocks.REASON_INPUT, "")
+        caller, place = sender(actions, body, view)
+        about = metadata_of(view)
+        reason = values_of(view).get(blocks.REASON_INPUT, "")
         try:
             verdict = Verdict(str(about.get("verdict")))
             reply = actions.decide(str(about.get("review")), verdict, reason, caller)
@@ -91,11 +83,11 @@ def register(app: App, actions: Actions) -> None:
 
     @app.view(views.ASK)
     def ask(ack: Ack, body: Body, view: Body) -> None:
-        caller, place = _sender(actions, body, view)
-        question = _values(view).get(blocks.REASON_INPUT, "")
+        caller, place = sender(actions, body, view)
+        question = values_of(view).get(blocks.REASON_INPUT, "")
         try:
             reply = questions.ask(
-                actions, str(_metadata(view).get("review")), question, caller, str(view["id"])
+                actions, str(metadata_of(view).get("review")), question, caller, str(view["id"])
             )
         except UserError as error:
             ack(response_action="errors", errors={views.QUESTION: str(error)[:2000]})
@@ -105,10 +97,10 @@ def register(app: App, actions: Actions) -> None:
 
     @app.view(views.WAIVE)
     def waive(ack: Ack, body: Body, view: Body) -> None:
-        caller, place = _sender(actions, body, view)
-        given = _values(view)
+        caller, place = sender(actions, body, view)
+        given = values_of(view)
         try:
-            run = actions.run_of_review(str(_metadata(view).get("review")))
+            run = actions.run_of_review(str(metadata_of(view).get("review")))
             reason = given.get(blocks.REASON_INPUT, "").split()
             words = (run.id, given.get(views.CHECK, ""), *reason)
             asked = Command("waive", words, {"until": given.get(views.UNTIL, "")})
@@ -129,19 +121,16 @@ def open_launch(
     rerun: str = "",
     values: Mapping[str, str] | None = None,
 ) -> None:
-    """Open the launch form, or say why it cannot be.
+    """Open the launch form; where there is no task yet, the one that makes one.
 
     Raises:
         UserError: The person may not launch, or there is nothing to launch.
     """
-    caller = caller_of(actions.directory, body)
-    if caller.person is None or not caller.person.roles & LAUNCH:
-        raise BadInput(
-            "Who launches runs needs the role launcher. `/tune help` says what you can do."
-        )
+    require(caller_of(actions.directory, body), LAUNCH, "launch a run")
     names = [item.task.name for item in tasks.tasks(actions.ledger)]
     if not names:
-        raise BadInput("There are no tasks yet. `/tune task add FILE` registers one.")
+        open_new_task(actions, client, body)
+        return
     before = values or {"task": names[0]}
     if rerun:
         before = views.values_of(actions.ledger.run(rerun).spec)
@@ -182,6 +171,7 @@ def open_reason(
 
 def open_question(actions: Actions, client: WebClient, body: Body, review_id: str) -> None:
     """Ask what a reviewer wants to know."""
+    require(caller_of(actions.directory, body), ANYONE_KNOWN, "ask about a review")
     run = actions.run_of_review(review_id)
     what = (
         f"{run.requested_by} is asked, and the run's thread shows it: {answers.describe(run.spec)}."
@@ -197,6 +187,7 @@ def open_waiver(actions: Actions, client: WebClient, body: Body, review_id: str)
     Raises:
         BadInput: Nothing that holds the run up may be waived.
     """
+    require(caller_of(actions.directory, body), ANYONE_KNOWN, "waive a check")
     run = actions.run_of_review(review_id)
     policy = tasks.task(actions.ledger, run.spec.task.name).task.policy
     waivable = {rule.id for rule in policy.check if rule.waivable}
@@ -208,22 +199,6 @@ def open_waiver(actions: Actions, client: WebClient, body: Body, review_id: str)
     what = f"Run `{run.id}`: {answers.describe(run.spec)}."
     view = views.waive_view(review_id, what, _place(body), checks, until)
     open_form(client, body, view, f"Write `waive {run.id} CHECK until=YYYY-MM-DD REASON`.")
-
-
-def open_form(client: WebClient, body: Body, view: blocks.Block, otherwise: str) -> None:
-    """Show a form to whom a request came from.
-
-    Raises:
-        BadInput: It was too late for that; says what to do otherwise.
-    """
-    quick = WebClient(
-        client.token, base_url=client.base_url, timeout=TRIGGER_PATIENCE_S, retry_handlers=[]
-    )
-    try:
-        quick.views_open(trigger_id=str(body.get("trigger_id", "")), view=view)
-    except (SlackApiError, OSError) as error:
-        log.warning("a form could not be opened: %s", error)
-        raise BadInput(f"The form could not be opened in time. {otherwise}") from error
 
 
 def launch_command(values: Mapping[str, str], rerun: str) -> Command:
@@ -245,38 +220,5 @@ def launch_command(values: Mapping[str, str], rerun: str) -> Command:
     return Command("rerun", (rerun,), {k: v for k, v in options.items() if k != "task"})
 
 
-def at_field(message: str) -> dict[str, str]:
-    """An error at the field that it names, else at the last one."""
-    for pattern in (r"`{}`|\b{}=", r"\b{}\b"):
-        for name in views.FIELDS[:-1]:
-            if re.search(pattern.replace("{}", name), message):
-                return {name: message[:2000]}
-    return {views.FIELDS[-1]: message[:2000]}
-
-
-def _sender(actions: Actions, body: Body, view: Body) -> tuple[Caller, Target]:
-    """Who sent a form, and where they are answered."""
-    user, channel = str(body["user"]["id"]), str(_metadata(view).get("channel", ""))
-    return actions.directory.caller(user, channel), Target(user=user, channel=channel)
-
-
 def _place(body: Body) -> str:
     return target_of(body).channel
-
-
-def _metadata(view: Body) -> Mapping[str, Any]:
-    try:
-        found = json.loads(view.get("private_metadata") or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _values(view: Body) -> dict[str, str]:
-    """What stands in the fields, by action id."""
-    found = {}
-    for fields in ((view.get("state") or {}).get("values") or {}).values():
-        for name, state in fields.items():
-            chosen = state.get("selected_option") or {}
-            found[str(name)] = str(state.get("value") or chosen.get("value") or "").strip()
-    return found

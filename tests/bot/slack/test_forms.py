@@ -1,18 +1,21 @@
 """Forms and the Home tab, over real sockets: opened in time, checked at their fields, sent once."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.access import Caller
+from bot.actions import Actions
 from bot.hosts.inspection import inspect_task
-from bot.workspace.driver import DriverError, shown_view
+from bot.settings import DataSettings
+from bot.workspace.driver import DriverError, Workspace, shown, shown_view
 from storage import reviews, tasks
 from storage.records import DataSource, ReviewState, Run, Task
 
-from .conftest import Bot
+from .conftest import Bot, connected_bot
 
 
 def test_the_command_alone_opens_a_form_and_the_form_launches_once(bot: Bot) -> None:
@@ -130,6 +133,92 @@ def test_a_plan_has_buttons_that_start_it_once_or_change_it(bot: Bot, tmp_path: 
     view = person.modal()
     assert person.submit(view, seed="6") == {}
     assert bot.actions.ledger.runs()[0].spec.seed == 6
+
+
+@pytest.fixture
+def roots(slack_actions: Actions, tmp_path: Path) -> Path:
+    """A data root with a table, rows as JSON and something that is no data."""
+    rows = [f'"text {n}, and more",{("no", "yes")[n % 2]},north' for n in range(90)]
+    (tmp_path / "mail").mkdir()
+    (tmp_path / "mail" / "all.csv").write_text("\n".join(["message,intent,region", *rows]))
+    (tmp_path / "notes.md").write_text("no data")
+    (tmp_path / "outside.csv").symlink_to("/etc/hostname")
+    return tmp_path
+
+
+@pytest.fixture
+def rooted(workspace: Workspace, slack_actions: Actions, roots: Path) -> Iterator[Bot]:
+    """A bot whose people may name files below a root."""
+    data = DataSettings(roots=(str(roots),))
+    settings = slack_actions.settings.model_copy(update={"data": data})
+    with connected_bot(workspace, replace(slack_actions, settings=settings)) as running:
+        yield running
+
+
+def test_a_task_is_made_in_a_form_of_two_steps(rooted: Bot) -> None:
+    person = rooted.workspace.user("ana")
+    person.run("/tune task new", channel="models")
+    view = person.modal()
+    files = next(b for b in view.content["blocks"] if b["block_id"] == "file")["element"]
+    assert [option["value"] for option in files["options"]] == ["mail/all.csv"]
+    assert set(person.submit(view, name="No Name", file="mail/all.csv")) == {"name"}
+    assert "file" in person.submit(view, name="mails")
+    assert person.submit(view, name="mails", file="mail/all.csv") == {}
+    view = person.modal()
+    columns = next(b for b in view.content["blocks"] if b["block_id"] == "label")["element"]
+    assert [one["value"] for one in columns["options"]] == ["message", "intent", "region"]
+    wrong = person.submit(view, text="message", label="intent", more="nonsense=1")
+    assert "no key" in wrong["more"]
+    given = {"text": "message", "label": "intent", "sensitive": "region", "approvals": "2"}
+    assert person.submit(view, **given, sealed="yes", more="owner=support") == {}
+    assert not person.has_modal()
+    person.wait_to_see("version 1 is registered by ana", "models", timeout_s=30)
+    made = tasks.task(rooted.actions.ledger, "mails").task
+    assert (made.owner, made.sealed, made.sensitive) == ("support", True, ("region",))
+    assert made.policy.approvals == 2
+    sent = [d for d in rooted.workspace.deliveries() if d.payload.get("type") == "view_submission"]
+    rooted.workspace.deliver_again(sent[-1])
+    assert tasks.task(rooted.actions.ledger, "mails").task.version == 1
+
+
+def test_what_is_wrong_with_the_data_comes_with_what_was_asked(rooted: Bot) -> None:
+    person = rooted.workspace.user("ana")
+    person.run("/tune task new mails file=mail/all.csv text=massage label=intent", "models")
+    told = shown(person.wait_to_see("You asked:", "models", timeout_s=30))
+    assert "'massage'" in told
+    assert "`task new mails file=mail/all.csv text=massage label=intent`" in told
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("task new mails file=/etc/passwd", "outside the data roots"),
+        ("task new mails file=mail/../../x.csv", "no file"),
+        ("task new mails file=outside.csv", "outside the data roots"),
+        ("task new mails file=mail/al.csv", "Did you mean `mail/all.csv`?"),
+        ("task new mails", "give `file`"),
+        ("task new mails file=mail/all.csv sealed=maybe", "write yes or no"),
+        ("task list file=x", "Only `task new` takes keys"),
+    ],
+)
+def test_a_task_that_cannot_be_is_refused_with_the_reason(
+    rooted: Bot, line: str, words: str
+) -> None:
+    person = rooted.workspace.user("ana")
+    person.run(f"/tune {line}", "models")
+    person.wait_to_see(words, "models", timeout_s=30)
+
+
+def test_a_home_without_tasks_begins_with_one(rooted: Bot) -> None:
+    with rooted.actions.ledger.write() as db:
+        db.exec_driver_sql("delete from tasks")
+    person = rooted.workspace.user("ana")
+    person.run("/tune", "models")
+    assert person.modal().content["title"]["text"] == "New task"
+    for stranger in ("reva", "stranger"):
+        other = rooted.workspace.user(stranger)
+        other.run("/tune task new", "models")
+        other.wait_to_see("add a task", "models")
 
 
 def _caller(bot: Bot, user: str) -> Caller:

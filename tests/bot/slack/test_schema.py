@@ -16,7 +16,7 @@ from bot.checklist import steps_of
 from bot.commands import VERBS
 from bot.replies import Reply, table
 from bot.settings import Settings
-from bot.slack import blocks, cards, facts, views
+from bot.slack import blocks, cards, facts, task_form, views
 from bot.slack.drawn import Drawn
 from bot.slack.home import home_of
 from bot.workspace.strict import check_blocks, check_message
@@ -24,7 +24,7 @@ from storage import reviews, tasks
 from storage.errors import UserError
 from storage.ledger import Ledger
 from storage.people import PersonEntry
-from storage.records import Method, Role
+from storage.records import Method, Role, TaskKind
 
 Json = dict[str, Any]
 
@@ -112,6 +112,12 @@ def _views(golden: Actions) -> Iterator[Json]:
         yield views.decide_view(verb, "v1", "A run of <tickets>.", "C1")
     yield views.ask_view("v1", "ana is asked.", "C1")
     yield views.waive_view("v1", "A run.", "C1", ["bias_groups", "overlong"], "2030-01-31")
+    yield task_form.files_view(["a.csv", "b.jsonl"], "C1")
+    yield task_form.files_view(["x" * 80], "C1")
+    for kind in TaskKind:
+        given = {"name": "mails", "kind": kind.value, "file": "a.csv"}
+        for columns in ([], ["text", "label"], ["c" * 200], [str(n) for n in range(150)]):
+            yield task_form.columns_view(given, columns, "C1")
     for user in ("U1", "U3", "U9"):
         yield home_of(golden, user)
     assert all(steps_of(item, golden.ledger, None) for item in tasks.tasks(golden.ledger))
