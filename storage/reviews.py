@@ -247,9 +247,9 @@ def gate_of(
 def _require_unblocked(found: Gate) -> None:
     blocking = [finding for finding in found.findings if finding.effect == "block"]
     if found.status == "blocked":
-        listed = "; ".join(f"{finding.id}: {finding.reason}" for finding in blocking[:5])
+        listed = "; ".join(f"{one.id}: {one.reason.rstrip('.')}" for one in blocking[:5])
         raise Blocked(
-            f"The policy blocks this run ({found.counts}), so it cannot be approved. {listed} "
+            f"The policy blocks this run ({found.counts}), so it cannot be approved. {listed}. "
             "Mend the run, or have another reviewer waive what can be waived; "
             "rejecting is possible."
         )

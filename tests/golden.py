@@ -216,7 +216,8 @@ def make_run_folder(
     """
     folder, number = home.run(run.id), max(run.attempt, 1)
     folder.create(run.spec)
-    rng = np.random.default_rng([seed if seed is not None else run.spec.seed, *run.id.encode()])
+    asked = run.spec.model_dump_json(exclude={"task"}).encode()
+    rng = np.random.default_rng([seed if seed is not None else run.spec.seed, *asked])
     gaps = {Split.TRAIN: train_gap, Split.VALIDATION: 0.0, Split.TEST: 0.0}
     made = {
         split: _predict(rows, run.spec.method, len(golden.dataset.labels), accuracy + gap, rng)
