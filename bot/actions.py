@@ -226,7 +226,7 @@ class Actions:
             command, self.ledger, self.home, self.settings, own_paths=own_paths
         )
         more = sum(1 + len(spec.mix) for spec in asked)
-        if self.ledger.run_by_key(key) is None:
+        if limits.hold(self.settings, person) and self.ledger.run_by_key(key) is None:
             limits.require_room(self.ledger, self.settings, person, more)
         keys = [key] if len(asked) == 1 else [f"{key}:{place}" for place in range(len(asked))]
         return answers.launched_all(
@@ -259,7 +259,7 @@ class Actions:
     def _again(self, spec: RunSpec, key: str, person: Person, caller: Caller) -> Reply:
         if spec.shared is not None:
             raise WrongState("This run shares another's training: start that one again.")
-        if self.ledger.run_by_key(key) is None:
+        if limits.hold(self.settings, person) and self.ledger.run_by_key(key) is None:
             limits.require_room(self.ledger, self.settings, person, 1 + len(spec.mix))
         return answers.launched_all(self._launch(spec, key, person, caller))
 

@@ -30,6 +30,8 @@ from storage.tasks import RegisteredTask
 
 log = logging.getLogger(__name__)
 
+MOST_WAITING = 30
+
 Evidence = tuple[EvidenceSummary | None, tuple[Metric, ...], tuple[Check, ...], str]
 """What a folder holds, and a note where it cannot be read."""
 
@@ -118,8 +120,8 @@ def data_lines(dataset: DatasetVersion) -> list[str]:
 
 
 def plan(spec: RunSpec, prospect: Prospect, ledger: Ledger, home: Home, slots: int) -> Reply:
-    waiting = len(ledger.runs(states=(RunState.QUEUED,)))
-    active = len(ledger.runs(states=(RunState.ACTIVE,)))
+    waiting = ledger.count_runs(states=(RunState.QUEUED,))
+    active = ledger.count_runs(states=(RunState.ACTIVE,))
     before = _seconds_before(spec, ledger, home)
     lines = [
         f"*Plan*: {describe(spec)}. Nothing was started.",
@@ -165,13 +167,15 @@ def cancelling(run: Run) -> Reply:
 
 
 def queue(ledger: Ledger) -> Reply:
-    found = ledger.runs(states=(RunState.ACTIVE, RunState.QUEUED))
+    found = (*ledger.runs(states=(RunState.ACTIVE,)), *ledger.waiting(MOST_WAITING))
     if not found:
         return Reply("Nothing is running and nothing waits.", data={"runs": []})
     rows = [(run.id, run.state.value, describe(run.spec), run.requested_by) for run in found]
+    active = sum(run.state is RunState.ACTIVE for run in found)
+    waiting = ledger.count_runs(states=(RunState.QUEUED,))
+    first = f" The first {MOST_WAITING} of them:" if waiting > MOST_WAITING else ""
     return Reply(
-        f"{sum(run.state is RunState.ACTIVE for run in found)} running, "
-        f"{sum(run.state is RunState.QUEUED for run in found)} waiting.",
+        f"{active} running, {waiting} waiting.{first}",
         table=table(("run", "state", "what", "by"), rows),
         data={"runs": [run_json(run, None) for run in found]},
     )

@@ -195,8 +195,8 @@ def budget(desk: Desk, command: Command, caller: Caller) -> Reply:
     _words(command, 0)
     if caller.person is None:
         raise BadInput("Nobody known asks.")
-    waiting = len(limits.own_waiting(desk.ledger, caller.person))
-    today = len(limits.own_of_a_day(desk.ledger, caller.person))
+    waiting = limits.own_waiting(desk.ledger, caller.person)
+    today = limits.own_of_a_day(desk.ledger, caller.person)
     given = desk.settings.limits
     rows = [
         ("queued or running", waiting, given.runs_at_once or "no limit"),

@@ -10,33 +10,40 @@ from bot.access import Caller
 from bot.settings import Settings
 from storage.errors import NotAllowed
 from storage.ledger import Ledger
-from storage.records import Person, Role, Run, RunState, now
+from storage.records import Person, Role, RunState, now
 
 DAY = timedelta(days=1)
 
 
+def hold(settings: Settings, person: Person) -> bool:
+    """Whether there are limits for a person; admins may have any number of runs."""
+    given = settings.limits
+    limited = given.runs_at_once is not None or given.runs_a_day is not None
+    return limited and Role.ADMIN not in person.roles
+
+
 def require_room(ledger: Ledger, settings: Settings, person: Person, more: int = 1) -> None:
-    """Refuse more runs than a person may have; admins may have any number.
+    """Refuse more runs than a person may have.
 
     Raises:
         NotAllowed: There is no room; says how many there are and when there will be.
     """
     limits = settings.limits
-    if Role.ADMIN in person.roles:
-        return
-    waiting = len(own_waiting(ledger, person))
-    if limits.runs_at_once is not None and waiting + more > limits.runs_at_once:
-        raise NotAllowed(
-            f"You have {waiting} runs queued or running, and {more} more would be over the "
-            f"{limits.runs_at_once} that one person may have at a time. `runs mine` lists them, "
-            "`cancel RUN` ends one."
-        )
-    today = len(own_of_a_day(ledger, person))
-    if limits.runs_a_day is not None and today + more > limits.runs_a_day:
-        raise NotAllowed(
-            f"You asked for {today} runs in the last 24 hours, and {limits.runs_a_day} are allowed."
-            " An admin can raise `runs_a_day` under [limits] in tuneboard.toml."
-        )
+    if limits.runs_at_once is not None:
+        waiting = own_waiting(ledger, person)
+        if waiting + more > limits.runs_at_once:
+            raise NotAllowed(
+                f"You have {waiting} runs queued or running, and {more} more would be over the "
+                f"{limits.runs_at_once} that one person may have at a time. `runs mine` lists "
+                "them, `cancel RUN` ends one."
+            )
+    if limits.runs_a_day is not None:
+        today = own_of_a_day(ledger, person)
+        if today + more > limits.runs_a_day:
+            raise NotAllowed(
+                f"You asked for {today} runs in the last 24 hours, and {limits.runs_a_day} are "
+                "allowed. An admin can raise `runs_a_day` under [limits] in tuneboard.toml."
+            )
 
 
 def require_place(settings: Settings, caller: Caller) -> None:
@@ -55,15 +62,12 @@ def require_place(settings: Settings, caller: Caller) -> None:
     )
 
 
-def own_waiting(ledger: Ledger, person: Person) -> tuple[Run, ...]:
-    """A person's runs that have not ended."""
+def own_waiting(ledger: Ledger, person: Person) -> int:
+    """How many runs of a person have not ended."""
     states = (RunState.QUEUED, RunState.ACTIVE)
-    return ledger.runs(states=states, requested_by=person.name)
+    return ledger.count_runs(states=states, requested_by=person.names)
 
 
-def own_of_a_day(ledger: Ledger, person: Person) -> list[Run]:
-    """A person's runs of the last 24 hours."""
-    since = now() - DAY
-    return [
-        run for run in ledger.runs(requested_by=person.name, limit=2000) if run.created_at > since
-    ]
+def own_of_a_day(ledger: Ledger, person: Person) -> int:
+    """How many runs a person asked for in the last 24 hours."""
+    return ledger.count_runs(requested_by=person.names, since=now() - DAY)

@@ -129,10 +129,12 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         options = connection.get_execution_options()
+        if not options.get("tuneboard_write", False):
+            connection.exec_driver_sql("begin")
+            return
         durable = options.get("tuneboard_durable", False)
         connection.exec_driver_sql(f"pragma synchronous = {'full' if durable else 'normal'}")
-        writing = options.get("tuneboard_write", False)
-        connection.exec_driver_sql("begin immediate" if writing else "begin")
+        connection.exec_driver_sql("begin immediate")
 
 
 def _base32(value: int, digits: int) -> str:

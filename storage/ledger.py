@@ -6,9 +6,10 @@ key that is unique, so the same request twice is one run. Transactions are in `d
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 
 from storage import outbox
 from storage.database import Database, new_id
@@ -257,6 +258,33 @@ class Ledger(Database):
         values = names | {"task": task or "", "person": requested_by or "", "limit": limit}
         with self.read() as db:
             return tuple(run_of(row) for row in db.execute(text(query), values))
+
+    def waiting(self, limit: int) -> tuple[Run, ...]:
+        """Runs that wait, in the order they start."""
+        query = "select * from runs where state = 'queued' order by created_at, id limit :limit"
+        with self.read() as db:
+            return tuple(run_of(row) for row in db.execute(text(query), {"limit": limit}))
+
+    def count_runs(
+        self,
+        *,
+        states: Sequence[RunState] = tuple(RunState),
+        requested_by: Collection[str] = (),
+        since: datetime | None = None,
+    ) -> int:
+        """How many runs there are: by names of whoever asked, asked for since a moment."""
+        query = text(
+            "select count(*) from runs where state in :states"
+            " and (:anybody = 1 or requested_by in :people) and created_at > :since"
+        ).bindparams(bindparam("states", expanding=True), bindparam("people", expanding=True))
+        values = {
+            "states": [state.value for state in states],
+            "anybody": int(not requested_by),
+            "people": sorted(requested_by),
+            "since": since.isoformat() if since else "",
+        }
+        with self.read() as db:
+            return int(db.execute(query, values).scalar_one())
 
     def queue_place(self, run_id: str) -> int | None:
         """1 for the run that starts next; None where it is not queued."""

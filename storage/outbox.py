@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.engine import Row
 
 from storage.database import Database, next_number
@@ -187,11 +187,12 @@ def message_of(ledger: Database, subject: str, channel: str) -> MessageRef | Non
 
 def posted(ledger: Database, subjects: Iterable[str], channel: str) -> frozenset[str]:
     """Which of the subjects have a message of ours in a channel."""
-    names = {f"s{i}": subject for i, subject in enumerate(dict.fromkeys(subjects))}
-    places = ", ".join(f":{name}" for name in names) or "''"
-    query = f"select subject from messages where channel = :channel and subject in ({places})"  # noqa: S608  placeholders
+    query = text(
+        "select subject from messages where channel = :channel and subject in :subjects"
+    ).bindparams(bindparam("subjects", expanding=True))
+    values = {"channel": channel, "subjects": list(dict.fromkeys(subjects))}
     with ledger.read() as db:
-        return frozenset(db.execute(text(query), names | {"channel": channel}).scalars())
+        return frozenset(db.execute(query, values).scalars())
 
 
 def _outgoing(row: Row[Any]) -> Outgoing:

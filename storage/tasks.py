@@ -2,6 +2,8 @@
 
 import tomllib
 from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -147,11 +149,17 @@ def tasks(ledger: Ledger) -> tuple[RegisteredTask, ...]:
 
 
 def _registered(row: Row[Any]) -> RegisteredTask:
+    return _parsed(row.record, row.dataset, row.added_by, row.added_at)
+
+
+@lru_cache(maxsize=256)
+def _parsed(record: str, dataset: str, added_by: str, added_at: str) -> RegisteredTask:
+    """A version never changes, and every command about a task asks for it."""
     return RegisteredTask(
-        task=Task.model_validate_json(row.record),
-        dataset=DatasetVersion.model_validate_json(row.dataset),
-        added_by=row.added_by,
-        added_at=row.added_at,
+        task=Task.model_validate_json(record),
+        dataset=DatasetVersion.model_validate_json(dataset),
+        added_by=added_by,
+        added_at=datetime.fromisoformat(added_at),
     )
 
 

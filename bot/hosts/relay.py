@@ -45,7 +45,7 @@ class Relay:
             done = max((step.id for step in self._ledger.transitions_after(0)), default=0)
             self._ledger.move_cursor(CURSOR, done)
         steps = self._ledger.transitions_after(done)
-        changed = [self._run_of(step) for step in steps]
+        changed = [self._run_of(step) for step in steps if not _is_request(step)]
         changed += [
             attempt.run_id for attempt in self._ledger.active_attempts() if self._grew(attempt)
         ]
@@ -77,3 +77,8 @@ class Relay:
         before = self._sizes.get((attempt.run_id, attempt.number), 0)
         self._sizes[attempt.run_id, attempt.number] = size
         return size != before
+
+
+def _is_request(step: Transition) -> bool:
+    """A run was asked for: its card was enqueued with it, and there is nothing more to tell."""
+    return step.kind == "run" and not step.before

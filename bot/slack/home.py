@@ -29,8 +29,8 @@ def _facts(actions: Actions, person: Person) -> HomeFacts:
         may_launch=bool(person.roles & LAUNCH),
         runs=ledger.runs(requested_by=person.name, limit=10),
         waiting=_waiting(actions, person),
-        running=len(ledger.runs(states=(RunState.ACTIVE,))),
-        queued=len(ledger.runs(states=(RunState.QUEUED,))),
+        running=ledger.count_runs(states=(RunState.ACTIVE,)),
+        queued=ledger.count_runs(states=(RunState.QUEUED,)),
         slots=len(actions.settings.hosts.gpus) or actions.settings.hosts.slots,
         budget=_budget(actions, person),
         tops={name: (next(iter(standings.get(name, ())), None), worth.get(name)) for name in names},
@@ -56,8 +56,8 @@ def _waiting(actions: Actions, person: Person) -> list[Review]:
 
 def _budget(actions: Actions, person: Person) -> str:
     given = actions.settings.limits
-    waiting = len(limits.own_waiting(actions.ledger, person))
-    today = len(limits.own_of_a_day(actions.ledger, person))
+    waiting = limits.own_waiting(actions.ledger, person)
+    today = limits.own_of_a_day(actions.ledger, person)
     return (
         f"You: {waiting} of {given.runs_at_once or 'any number of'} runs at a time, {today} of "
         f"{given.runs_a_day or 'any number'} in 24 hours."
