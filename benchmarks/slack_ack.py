@@ -58,7 +58,7 @@ def main() -> None:
         with running_workspace(Path(folder) / "a", new_seed(limits=Limits())) as workspace:
             _report("plain Bolt app, no work", _measure_plain(workspace))
         with running_workspace(Path(folder) / "b", new_seed(limits=Limits())) as workspace:
-            home = _home(Path(folder) / "home", workspace)
+            home = make_home(Path(folder) / "home", workspace)
             with running_bot(home.path, workspace, ("--no-work",)):
                 _report("bot, a committed run each", _send(workspace))
             ledger = Ledger.open(home.ledger_file)
@@ -109,7 +109,7 @@ def _plain_app(api_url: str, tokens: str) -> None:
     threading.Event().wait()
 
 
-def _home(path: Path, workspace: Workspace) -> Home:
+def make_home(path: Path, workspace: Workspace) -> Home:
     """A home with a registered task and one launcher."""
     home = Home(path)
     home.create()

@@ -38,12 +38,16 @@ class TryLater(Exception):
     """It cannot be said now, and nobody knows whether it was said all the same.
 
     `anything` says that nothing else could be said now either: Slack is away, or asks to wait.
+    `told` says that Slack itself gave the time: waiting longer would only show older news.
     """
 
-    def __init__(self, why: str, after_s: float, *, anything: bool = True) -> None:
+    def __init__(
+        self, why: str, after_s: float, *, anything: bool = True, told: bool = False
+    ) -> None:
         super().__init__(why)
         self.after_s = after_s
         self.anything = anything
+        self.told = told
 
 
 class NeverSaid(Exception):
@@ -251,7 +255,7 @@ def _meaning(error: SlackApiError) -> Exception:
     if isinstance(getattr(response, "data", None), dict):
         name = str(response.data.get("error", ""))
     if status == 429 or name == "ratelimited":
-        return TryLater("ratelimited", _retry_after(response.headers))
+        return TryLater("ratelimited", _retry_after(response.headers), told=True)
     if status >= 500 or name in {"internal_error", "fatal_error", "service_unavailable"}:
         return TryLater(name or f"HTTP {status}", 2)
     if name == "message_not_found":

@@ -234,7 +234,8 @@ class Publisher:
             return
         wait_s = later.after_s
         if later.anything:
-            wait_s = max(wait_s, min(LONGEST_WAIT_S, 0.5 * 2 ** min(row.tries, 10)))
+            if not later.told:
+                wait_s = max(wait_s, min(LONGEST_WAIT_S, 0.5 * 2 ** min(row.tries, 10)))
             self._free_at[lane] = time.monotonic() + wait_s
         log.info("%s of %s waits %.0f s: %s", row.kind, row.subject, wait_s, later)
         until = now() + timedelta(seconds=wait_s)

@@ -9,7 +9,7 @@ import pytest
 from storage.errors import LostRace, UnknownName, WrongState
 from storage.home import Home
 from storage.ledger import LOST_LIMIT, Ledger
-from storage.records import AttemptState, RunSpec, RunState
+from storage.records import AttemptState, RunSpec, RunState, now
 
 
 def test_the_same_request_three_times_is_one_run(ledger: Ledger, spec: RunSpec) -> None:
@@ -134,3 +134,18 @@ def test_runs_can_be_asked_by_state_task_and_person(ledger: Ledger, spec: RunSpe
     assert [r.requested_by for r in ledger.runs(states=(RunState.QUEUED,))] == ["ana"]
     assert [r.id for r in ledger.runs(requested_by="ben")] == [run.id]
     assert ledger.runs(task="other") == ()
+
+
+def test_runs_are_counted_without_being_read(ledger: Ledger, spec: RunSpec) -> None:
+    began = now()
+    for number, person in enumerate(("ana", "u1", "bo", "bo")):
+        ledger.request_run(spec, f"k{number}", person)
+    ledger.claim_next_run("host")
+    assert ledger.count_runs() == 4
+    assert ledger.count_runs(states=(RunState.QUEUED,)) == 3
+    assert ledger.count_runs(requested_by=("ana", "u1")) == 2
+    assert ledger.count_runs(requested_by=("bo",), since=began) == 2
+    assert ledger.count_runs(since=now()) == 0
+    first, second, third = ledger.waiting(limit=10)
+    assert [run.requested_by for run in (first, second, third)] == ["u1", "bo", "bo"]
+    assert ledger.waiting(limit=1) == (first,)
