@@ -36,15 +36,14 @@ class Relay:
         self._home = home
         self._listener = listener
         self._failures = 0
+        self._done: int | None = None
         self._sizes: dict[tuple[str, int], int] = {}
 
     def tick(self) -> None:
         """Tell of everything new. On a ledger's first listener, what is past stays untold."""
-        done = self._ledger.cursor(CURSOR)
-        if done is None:
-            done = max((step.id for step in self._ledger.transitions_after(0)), default=0)
-            self._ledger.move_cursor(CURSOR, done)
-        steps = self._ledger.transitions_after(done)
+        if self._done is None:
+            self._done = self._begin()
+        steps = self._ledger.transitions_after(self._done)
         changed = [self._run_of(step) for step in steps if not _is_request(step)]
         changed += [
             attempt.run_id for attempt in self._ledger.active_attempts() if self._grew(attempt)
@@ -54,7 +53,16 @@ class Relay:
         if self._failures % MOST_TRIES:
             return
         if steps:
-            self._ledger.move_cursor(CURSOR, steps[-1].id)
+            self._done = steps[-1].id
+            self._ledger.move_cursor(CURSOR, self._done)
+
+    def _begin(self) -> int:
+        """How far whoever told before has come. Only one tells at a time: it is asked once."""
+        done = self._ledger.cursor(CURSOR)
+        if done is None:
+            done = max((step.id for step in self._ledger.transitions_after(0)), default=0)
+            self._ledger.move_cursor(CURSOR, done)
+        return done
 
     def _run_of(self, step: Transition) -> str:
         """The run that a step is about, its reviews' steps included."""

@@ -43,7 +43,7 @@ IN_CHANNEL = ("run_card", "review_card", "milestone", "pictures")
 OF_ONE = ("say", "home", "unfurl")
 """What one person asked for or sees: not held up by what goes on in the channel."""
 IN_THREAD = ("milestone", "pictures")
-POLL_S = 0.2
+POLL_S = 0.25
 POST_EVERY_S, UPDATE_EVERY_S = 1.05, 1.2
 """Slack takes one post a second in a channel, and fifty updates a minute."""
 MOST_TRIES = 200
@@ -99,6 +99,8 @@ class Publisher:
         if not (self._is_free(post) or self._is_free(update)):
             return
         rows = outbox.pending(self._ledger, limit=300, kinds=IN_CHANNEL)
+        if not rows:
+            return
         posted = outbox.posted(self._ledger, (row.subject for row in rows), self._channel)
         for row in rows:
             is_update = row.kind not in IN_THREAD and row.subject in posted
