@@ -6,7 +6,7 @@ takes rows in order and marks them sent; `messages` remembers what was posted an
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -98,6 +98,34 @@ def pending(ledger: Database, limit: int = 100, kinds: Sequence[str] = ()) -> tu
         return tuple(_outgoing(row) for row in rows)
 
 
+def due_in_channel(
+    ledger: Database,
+    channel: str,
+    cards: Sequence[str],
+    replies: Sequence[str] = (),
+    *,
+    posted: bool,
+    limit: int = 20,
+) -> tuple[Outgoing, ...]:
+    """What may be said in a channel now, in the order it was added.
+
+    Args:
+        cards: Kinds of rows that are one message a subject.
+        replies: Kinds that are a new message each.
+        posted: Only cards that have a message already, else only those without one, and replies.
+    """
+    query = text(
+        "select outbox.* from outbox left join messages on messages.subject = outbox.subject"
+        " and messages.channel = :channel where state = 'pending' and not_before <= :at"
+        " and ((kind in :cards and (messages.ts is not null) = :posted) or kind in :replies)"
+        " order by outbox.id limit :limit"
+    ).bindparams(bindparam("cards", expanding=True), bindparam("replies", expanding=True))
+    values = {"channel": channel, "at": now().isoformat(), "posted": posted, "limit": limit}
+    with ledger.read() as db:
+        rows = db.execute(query, values | {"cards": list(cards), "replies": list(replies)})
+        return tuple(_outgoing(row) for row in rows)
+
+
 def take(ledger: Database, row_id: int) -> None:
     """Note that a row is about to be said, before what it shows is read.
 
@@ -183,16 +211,6 @@ def message_of(ledger: Database, subject: str, channel: str) -> MessageRef | Non
             {"subject": subject, "channel": channel},
         ).first()
     return MessageRef(subject=row.subject, channel=row.channel, ts=row.ts) if row else None
-
-
-def posted(ledger: Database, subjects: Iterable[str], channel: str) -> frozenset[str]:
-    """Which of the subjects have a message of ours in a channel."""
-    query = text(
-        "select subject from messages where channel = :channel and subject in :subjects"
-    ).bindparams(bindparam("subjects", expanding=True))
-    values = {"channel": channel, "subjects": list(dict.fromkeys(subjects))}
-    with ledger.read() as db:
-        return frozenset(db.execute(query, values).scalars())
 
 
 def _outgoing(row: Row[Any]) -> Outgoing:

@@ -12,6 +12,7 @@ One thread of one process at a time: it holds `locks/publisher.lock`. It can be 
 It also watches what there is to tell: runs that changed (`Relay`), and boards that were published.
 """
 
+import functools
 import logging
 import os
 import threading
@@ -39,7 +40,7 @@ from storage.records import digest_of, now
 
 log = logging.getLogger(__name__)
 
-IN_CHANNEL = ("run_card", "review_card", "milestone", "pictures")
+CARDS = ("run_card", "review_card")
 OF_ONE = ("say", "home", "unfurl")
 """What one person asked for or sees: not held up by what goes on in the channel."""
 IN_THREAD = ("milestone", "pictures")
@@ -96,15 +97,13 @@ class Publisher:
 
     def _say_in_channel(self) -> None:
         post, update = f"post {self._channel}", f"update {self._channel}"
-        if not (self._is_free(post) or self._is_free(update)):
-            return
-        rows = outbox.pending(self._ledger, limit=300, kinds=IN_CHANNEL)
-        if not rows:
-            return
-        posted = outbox.posted(self._ledger, (row.subject for row in rows), self._channel)
-        for row in rows:
-            is_update = row.kind not in IN_THREAD and row.subject in posted
-            self._say_in(update if is_update else post, row)
+        due = functools.partial(outbox.due_in_channel, self._ledger, self._channel, CARDS)
+        if self._is_free(update):
+            for row in due(posted=True):
+                self._say_in(update, row)
+        if self._is_free(post):
+            for row in due(IN_THREAD, posted=False):
+                self._say_in(post, row)
 
     # --- one row --------------------------------------------------------------------------------
 
