@@ -61,7 +61,12 @@ class Readings:
         return _kept(reader.tasks, self.snapshot)
 
     def board_rows(
-        self, task: TaskRow, methods: tuple[str, ...], limit: int, offset: int
+        self,
+        task: TaskRow,
+        methods: tuple[str, ...],
+        limit: int,
+        offset: int,
+        sort: str = "place",
     ) -> list[BoardRow]:
         return _kept(
             reader.board_rows,
@@ -72,6 +77,7 @@ class Readings:
             limit=limit,
             offset=offset,
             split=task.split,
+            sort=sort,
         )
 
     def board_span(self, task: TaskRow, methods: tuple[str, ...] = ()) -> BoardSpan:

@@ -1,14 +1,11 @@
 """Rows of the board as HTML tables. Pure: rows in, markup out."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from leaderboard import words
 from leaderboard.markup import bar, link, outcome, pill, run_address, table, text
 from leaderboard.markup import review_address as review_at
 from storage.board_rows import (
-    BoardRow,
-    BoardSpan,
     DecisionRow,
     ElsewhereRow,
     Flag,
@@ -16,59 +13,17 @@ from storage.board_rows import (
     ReviewRow,
     Step,
 )
-from storage.judgements import Arm, Finding, Gate, SeedPool, TargetReading, Worth
-from storage.records import PRIMARY_METRICS, Check, Method, Metric, Outcome, TaskKind
-
-
-def board(rows: Sequence[BoardRow], span: BoardSpan, primary: str, currency: str = "") -> str:
-    """The board of a task. Where macro F1 ranks, accuracy stands beside it instead of it again."""
-    second = "accuracy" if primary == "macro_f1" else "macro_f1"
-    columns = ["Place", "Method", words.metric(primary).capitalize()]
-    if primary in PRIMARY_METRICS[TaskKind.CLASSIFICATION]:
-        columns += [words.metric(second)] + ([] if primary == "roc_auc" else ["ROC AUC"])
-    priced = any(row.cost_per_1000 is not None for row in rows)
-    columns += ["Against the best baseline", "Flags", "Policy", "Latency p95"]
-    columns += [f"Cost ({currency})" if currency else "Cost"] if priced else []
-    columns += ["Training", "By"]
-    columns[2] = words.metric(primary)
-    cells = [_board_cells(row, span, primary, second, priced=priced) for row in rows]
-    return table(columns, cells, "tb-board")
-
-
-def _board_cells(
-    row: BoardRow, span: BoardSpan, primary: str, second: str, *, priced: bool
-) -> list[str]:
-    auc = _number(row.roc_auc, row.roc_auc_low, row.roc_auc_high)
-    labelled = primary in PRIMARY_METRICS[TaskKind.CLASSIFICATION]
-    return [
-        f'<span class="tb-place">{words.place(row.place_low, row.place_high)}</span>'
-        + _sub(f"group {row.tie_group}" if row.tie_group else ""),
-        _method(row),
-        _primary(row, span),
-        *([_second(row, second)] if labelled else []),
-        *([auc] if labelled and primary != "roc_auc" else []),
-        _difference(row, primary),
-        flags(row.flags, measured=row.value is not None),
-        gate(row.gate),
-        _cell(words.milliseconds(row.latency_p95_ms)),
-        *([_cost(row)] if priced else []),
-        _cell(words.duration(row.train_seconds)),
-        f"{text(row.requested_by)}{_age(row.finished_at)}",
-    ]
+from storage.judgements import Arm, Finding, Gate, TargetReading, Worth
+from storage.records import Check, Metric, Outcome
 
 
 def gate(found: Gate | None) -> str:
     """What the policy says: icon, word and counts."""
     if found is None:
-        return _sub("not judged")
+        return sub("not judged")
     kind = {"eligible": Outcome.PASS, "needs_review": Outcome.WARN, "blocked": Outcome.FAIL}
     blocking = "; ".join(f.id for f in found.findings if f.effect in {"block", "warn"})
-    return outcome(kind[found.status], words.GATES[found.status], blocking) + _sub(found.counts)
-
-
-def _cost(row: BoardRow) -> str:
-    answers = _cell(words.cost(row.cost_per_1000)) + _sub("per 1,000 answers")
-    return answers + _sub(f"{words.cost(row.cost_run)} to train")
+    return outcome(kind[found.status], words.GATES[found.status], blocking) + sub(found.counts)
 
 
 def targets(found: Sequence[TargetReading]) -> str:
@@ -77,9 +32,9 @@ def targets(found: Sequence[TargetReading]) -> str:
         [
             outcome(TARGET_OUTCOMES[reading.colour], reading.colour.replace("_", " ")),
             f'<span class="tb-strong">{text(words.metric(reading.metric))}</span>',
-            _number(reading.value, reading.low, reading.high),
-            _cell(f"{reading.green:g}"),
-            _cell(f"{reading.red:g}"),
+            number(reading.value, reading.low, reading.high),
+            cell(f"{reading.green:g}"),
+            cell(f"{reading.red:g}"),
             text(reading.reason),
         ]
         for reading in found
@@ -106,7 +61,7 @@ def findings(found: Gate) -> str:
             text(words.EFFECTS[finding.effect]),
             f'<span class="tb-strong">{text(words.check(finding.id))}</span>',
             outcome(finding.outcome),
-            f"{text(finding.reason)}{_sub(_waiver(finding))}",
+            f"{text(finding.reason)}{sub(_waiver(finding))}",
         ]
         for finding in rows
     ]
@@ -125,12 +80,12 @@ def arms(worth: Worth, primary: str) -> str:
     cells = [
         [
             f"{link(run_address(arm.run_id), words.method(arm.method.value, arm.base))}"
-            f"{_sub('kept' if arm.run_id == worth.recommended else '')}",
-            _number(arm.primary.value, arm.primary.low, arm.primary.high),
+            f"{sub('kept' if arm.run_id == worth.recommended else '')}",
+            number(arm.primary.value, arm.primary.low, arm.primary.high),
             _arm_difference(arm, primary),
-            _cell(words.cost(arm.cost)),
-            _cell(words.cost(arm.cost_per_1000)),
-            _cell(words.milliseconds(arm.latency_p95_ms)),
+            cell(words.cost(arm.cost)),
+            cell(words.cost(arm.cost_per_1000)),
+            cell(words.milliseconds(arm.latency_p95_ms)),
         ]
         for arm in worth.arms
     ]
@@ -140,96 +95,33 @@ def arms(worth: Worth, primary: str) -> str:
 
 def _arm_difference(arm: Arm, metric: str) -> str:
     if arm.difference is None:
-        return _sub("–")
+        return sub("–")
     found = arm.difference
     return (
         f'<span class="tb-num">{words.points(found.value, metric)}</span> {text(arm.words)}'
-        f"{_sub(words.points_interval(found.low, found.high, metric))}"
+        f"{sub(words.points_interval(found.low, found.high, metric))}"
     )
 
 
-def _cell(value: str) -> str:
+def cell(value: str) -> str:
     quiet = value == words.MISSING
     return f'<span class="{"tb-sub" if quiet else "tb-num"}">{text(value)}</span>'
 
 
-def _sub(value: str) -> str:
+def sub(value: str) -> str:
     return f'<span class="tb-sub">{text(value)}</span>' if value else ""
 
 
-def _age(moment: datetime) -> str:
-    return f'<span class="tb-sub tb-age">{text(words.ago(moment))}</span>'
-
-
-def _method(row: BoardRow) -> str:
-    status = row.state if row.state == "failed" else row.status
-    pills = [pill(words.status(status), status)]
-    pills += [pill("provisional", "provisional")] if row.provisional else []
-    pills += [pill("sealed", "provisional")] if row.sealed else []
-    notes = [*row.provisional, row.unranked_because, *row.notes, _pool(row.seeds)]
-    reached = [r for r in row.targets if r.colour != "green"]
-    notes += [f"target {words.metric(r.metric)}: {r.colour.replace('_', ' ')}" for r in reached]
-    engine = f"{row.engine}, " if row.engine and row.method == "lora" else ""
-    return (
-        f"{link(run_address(row.run_id), words.method(row.method, row.base))}<br>{' '.join(pills)}"
-        f"{_sub(f'{engine}seed {row.seed}')}{''.join(_sub(note) for note in notes if note)}"
-    )
-
-
-def _pool(seeds: SeedPool | None) -> str:
-    if seeds is None:
-        return ""
-    return (
-        f"{len(seeds.seeds)} seeds pooled: {words.number(seeds.mean)} "
-        f"({words.interval(seeds.low, seeds.high)}), deviation {words.number(seeds.sd)}"
-    )
-
-
-def _primary(row: BoardRow, span: BoardSpan) -> str:
-    if row.value is None:
-        return _sub(words.MISSING)
-    drawn = bar(row.value, row.low, row.high, *axis(span))
-    interval = _sub(f"{words.interval(row.low, row.high)} · n = {row.n:,}")
-    return f'<span class="tb-strong">{words.number(row.value)}</span>{drawn}{interval}'
-
-
-def axis(span: BoardSpan) -> tuple[float, float]:
-    """From where to where intervals are drawn: what the board spans, and a little air."""
-    if span.low is None or span.high is None:
-        return 0.0, 1.0
-    air = max(0.05 * (span.high - span.low), 0.005)
-    return span.low - air, span.high + air
-
-
-def _second(row: BoardRow, name: str) -> str:
-    if name == "accuracy":
-        return _number(row.accuracy, row.accuracy_low, row.accuracy_high)
-    return _number(row.macro_f1, row.macro_f1_low, row.macro_f1_high)
-
-
-def _number(value: float | None, low: float | None, high: float | None) -> str:
+def number(value: float | None, low: float | None, high: float | None) -> str:
     if value is None:
-        return _sub(words.MISSING)
-    return f'<span class="tb-num">{words.number(value)}</span>{_sub(words.interval(low, high))}'
-
-
-def _difference(row: BoardRow, metric: str) -> str:
-    if row.difference is None:
-        best = Method(row.method).is_baseline and row.ranked and not row.against
-        return _sub("is the best baseline" if best else "not compared")
-    word = words.difference(row.difference_low, row.difference_high)
-    css = {"better": "tb-better", "worse": "tb-worse"}.get(word, "")
-    between = words.points_interval(row.difference_low, row.difference_high, metric)
-    return (
-        f'<span class="tb-num">{words.points(row.difference, metric)}</span> '
-        f'<span class="{css}">{text(word)}</span>{_sub(between)}'
-    )
+        return sub(words.MISSING)
+    return f'<span class="tb-num">{words.number(value)}</span>{sub(words.interval(low, high))}'
 
 
 def flags(found: Sequence[Flag], *, measured: bool = True) -> str:
     """Icon and word of each check that did not pass, with value, limit and reason on hovering."""
     if not found:
-        return _sub("none" if measured else "nothing to check")
+        return sub("none" if measured else "nothing to check")
     return "".join(_flag(flag) for flag in found)
 
 
@@ -255,9 +147,9 @@ def elsewhere(rows: Iterable[ElsewhereRow]) -> str:
         [
             pill(words.state(row.state), row.state),
             f"{link(run_address(row.run_id), words.method(row.method, row.base))}"
-            f"{_sub(f'seed {row.seed}')}",
+            f"{sub(f'seed {row.seed}')}",
             text(row.reason or "waits for a free place"),
-            f"{text(row.requested_by)}{_sub(words.ago(row.updated_at))}",
+            f"{text(row.requested_by)}{sub(words.ago(row.updated_at))}",
         ]
         for row in rows
     ]
@@ -271,9 +163,9 @@ def checks(found: Iterable[Check]) -> str:
             outcome(check.outcome),
             f'<span class="tb-strong">{text(words.check(check.id))}</span>',
             _measured(check),
-            _cell("–" if check.limit is None else f"{check.limit:.4g}"),
-            _cell(f"{check.n:,}" if check.n else "–"),
-            f"{text(check.reason)}{_sub(check.advice)}{_relaunch(check)}",
+            cell("–" if check.limit is None else f"{check.limit:.4g}"),
+            cell(f"{check.n:,}" if check.n else "–"),
+            f"{text(check.reason)}{sub(check.advice)}{_relaunch(check)}",
         ]
         for check in found
     ]
@@ -289,11 +181,11 @@ def _relaunch(check: Check) -> str:
 
 def _measured(check: Check) -> str:
     if check.value is None:
-        return _sub(words.MISSING)
+        return sub(words.MISSING)
     between = (
         "" if check.low is None or check.high is None else f"{check.low:.3g} to {check.high:.3g}"
     )
-    return f'<span class="tb-num">{check.value:.4g}</span>{_sub(between)}'
+    return f'<span class="tb-num">{check.value:.4g}</span>{sub(between)}'
 
 
 def metrics(found: Sequence[Metric]) -> str:
@@ -302,11 +194,9 @@ def metrics(found: Sequence[Metric]) -> str:
     cells = [
         [
             f'<span class="tb-strong">{text(words.metric(m.name))}</span>',
-            _number(m.value, m.low, m.high)
-            if m.value is not None
-            else _sub(m.missing_because or ""),
-            _cell(f"{m.n:,}"),
-            _sub(m.how),
+            number(m.value, m.low, m.high) if m.value is not None else sub(m.missing_because or ""),
+            cell(f"{m.n:,}"),
+            sub(m.how),
         ]
         for m in rows
     ]
@@ -316,7 +206,7 @@ def metrics(found: Sequence[Metric]) -> str:
 def costs(found: Sequence[Metric]) -> list[tuple[str, str]]:
     """What belongs to no split, as names and ready values."""
     return [
-        (words.metric(m.name).capitalize(), _cell(words.amount(m.name, m.value)))
+        (words.metric(m.name).capitalize(), cell(words.amount(m.name, m.value)))
         for m in found
         if m.split == "run"
     ]
@@ -332,8 +222,8 @@ def classes(found: Sequence[Metric]) -> str:
         [
             f'<span class="tb-strong">{text(label)}</span>',
             _class_f1(of.get("f1")),
-            *[_class_number(of.get(name)) for name in ("precision", "recall")],
-            _cell(words.amount("support", of["support"].value if "support" in of else None)),
+            *[_classnumber(of.get(name)) for name in ("precision", "recall")],
+            cell(words.amount("support", of["support"].value if "support" in of else None)),
         ]
         for label, of in by_label.items()
     ]
@@ -342,17 +232,17 @@ def classes(found: Sequence[Metric]) -> str:
 
 def _class_f1(metric: Metric | None) -> str:
     if metric is None or metric.value is None:
-        return _class_number(metric)
+        return _classnumber(metric)
     return (
         f'<span class="tb-strong">{words.number(metric.value)}</span>'
-        f"{bar(metric.value, metric.low, metric.high, 0.0, 1.0)}{_sub(_why(metric))}"
+        f"{bar(metric.value, metric.low, metric.high, 0.0, 1.0)}{sub(_why(metric))}"
     )
 
 
-def _class_number(metric: Metric | None) -> str:
+def _classnumber(metric: Metric | None) -> str:
     if metric is None or metric.value is None:
-        return _sub((metric.missing_because if metric else None) or words.MISSING)
-    return f'<span class="tb-num">{words.number(metric.value)}</span>{_sub(_why(metric))}'
+        return sub((metric.missing_because if metric else None) or words.MISSING)
+    return f'<span class="tb-num">{words.number(metric.value)}</span>{sub(_why(metric))}'
 
 
 def _why(metric: Metric) -> str:
@@ -366,8 +256,8 @@ def groups(found: Sequence[Metric]) -> str:
         [
             f'<span class="tb-strong">{text(m.group.replace(":", " = ", 1))}</span>',
             text(words.metric(m.name.replace(":", ": ", 1))),
-            _class_number(m),
-            _cell(f"{m.n:,}"),
+            _classnumber(m),
+            cell(f"{m.n:,}"),
         ]
         for m in rows
     ]
@@ -378,10 +268,10 @@ def mistakes(found: Iterable[Mistake]) -> str:
     """The surest mistakes, each with its text."""
     cells = [
         [
-            f"{text(m.text)}{_sub(f'row {m.row}')}",
+            f"{text(m.text)}{sub(f'row {m.row}')}",
             text(m.gold),
             text(m.predicted),
-            _cell(f"{100 * m.confidence:.0f} %"),
+            cell(f"{100 * m.confidence:.0f} %"),
         ]
         for m in found
     ]
@@ -416,10 +306,10 @@ def reviews(found: Iterable[ReviewRow]) -> str:
     cells = [
         [
             pill(words.status(row.state), row.state),
-            link(review_at(row.id), words.method(row.method, row.base)) + _sub(f"seed {row.seed}"),
+            link(review_at(row.id), words.method(row.method, row.base)) + sub(f"seed {row.seed}"),
             text(row.task),
             text(f"{row.approvals} of {row.approvals_needed}"),
-            f"{text(row.requested_by)}{_sub(words.ago(row.created_at))}",
+            f"{text(row.requested_by)}{sub(words.ago(row.created_at))}",
         ]
         for row in found
     ]

@@ -49,6 +49,16 @@ from storage.records import Check, DatasetVersion, EvidenceSummary, Metric, Outc
 
 T = TypeVar("T")
 
+SORTS = {
+    "place": "",
+    "newest": "",
+    "latency": "latency_p95_ms",
+    "cost": "cost_per_1000",
+    "training": "train_seconds",
+    "size": "trainable_parameters",
+}
+"""How a board may be ordered: by place, by age, or by a number of the run, the least first."""
+
 _TARGETS = TypeAdapter(tuple[TargetReading, ...])
 
 
@@ -95,11 +105,13 @@ def board_rows(
     limit: int = 50,
     offset: int = 0,
     split: str = "test",
+    sort: str = "place",
 ) -> list[BoardRow]:
-    """A page of a task's board, best first.
+    """A page of a task's board.
 
     Args:
         primary: The metric that ranks.
+        sort: One of `SORTS`: `place` is best first.
         split: Where it ranks: `validation` for a task whose test set is sealed.
         methods: Only runs of these; all where empty.
     """
@@ -112,6 +124,8 @@ def board_rows(
         limit=limit,
         offset=offset,
         split=split,
+        cost=SORTS[sort],
+        newest=sort == "newest",
     )
     return [_board_row(row) for row in found]
 

@@ -3,7 +3,7 @@
 The other words are in `records.py`; both are used alike in code, SQL, Slack and pages.
 """
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from pydantic import Field
@@ -180,3 +180,8 @@ class BoardSummary(Record):
     standings: dict[str, tuple[Standing, ...]]
     worth: dict[str, Worth] = Field(default_factory=dict)
     notes: dict[str, TaskNotes] = Field(default_factory=dict)
+
+
+def approval_end(approved_at: datetime, days: int | None) -> datetime | None:
+    """When an approval ends by a policy's `approval_days`; None where no end is set."""
+    return approved_at + timedelta(days=days) if days else None

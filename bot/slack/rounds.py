@@ -10,7 +10,8 @@ from bot import answers
 from bot.actions import Actions
 from bot.slack import blocks, speech
 from bot.slack.speech import Target
-from storage import published, reviews
+from storage import published, reviews, tasks
+from storage.judgements import approval_end
 from storage.records import Review, ReviewState, Role, RunState, now
 
 EVERY_S = 60.0
@@ -34,6 +35,7 @@ class Rounds:
             self._remind(timedelta(hours=self._actions.settings.slack.remind_hours))
         if self._actions.settings.slack.weekly:
             self._digest()
+        self._tell_of_ends()
 
     def _remind(self, after: timedelta) -> None:
         """Tell each reviewer who may decide, once for every so many hours that a review waits."""
@@ -51,6 +53,27 @@ class Rounds:
                 key = f"remind:{review.id}:{time_number}:{name}"
                 message = blocks.note_message(text)
                 speech.say(self._actions.ledger, message, Target(user=user), key)
+
+    def _tell_of_ends(self) -> None:
+        """Say in the channel, once, that the approval of a model in production has ended."""
+        channel = self._actions.settings.slack.channel
+        newest: dict[str, Review] = {}
+        for review in reviews.reviews(self._actions.ledger):
+            if review.state is ReviewState.APPROVED:
+                before = newest.get(review.task)
+                later = before is None or review.updated_at > before.updated_at
+                newest |= {review.task: review} if later else {}
+        for name, review in newest.items() if channel else ():
+            policy = tasks.task(self._actions.ledger, name).task.policy
+            end = approval_end(review.updated_at, policy.approval_days)
+            if end and end <= now():
+                text = (
+                    f"The approval of run `{review.run_id}` for *{name}* ended on {end:%Y-%m-%d}. "
+                    f"`submit {review.run_id}` puts it up for review anew."
+                )
+                target = Target(user="", channel=str(channel), private=False)
+                message = blocks.note_message(text)
+                speech.say(self._actions.ledger, message, target, f"ended:{review.id}")
 
     def _reviewers(self, review: Review) -> list[tuple[str, str]]:
         """Names and Slack ids of those who may still decide."""

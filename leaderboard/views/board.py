@@ -1,12 +1,16 @@
 """The board of a task: methods as rows, best first, with how sure we are."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import streamlit as st
 
 from leaderboard import markup, tables, words
+from leaderboard.board_table import board as board_table
+from leaderboard.board_table import columns
 from leaderboard.readings import Readings
 from leaderboard.views.opening import with_board
+from storage.board_reader import SORTS
 from storage.board_rows import BoardSpan, TaskRow
 from storage.judgements import TaskNotes, Worth
 
@@ -147,10 +151,15 @@ def _sentence(span: BoardSpan) -> str:
 
 def _rows(board: Readings, task: TaskRow, span: BoardSpan) -> None:
     methods = _methods()
+    currency = board.currency()
+    known = columns(task.primary_metric, currency)
+    with st.expander("Columns and order", icon=":material/view_column:"):
+        sort = _sort()
+        chosen = _columns({key: column.label for key, column in known.items()})
     page = _page(board.board_span(task, methods).chosen)
-    rows = board.board_rows(task, methods, PAGE_ROWS, PAGE_ROWS * (page - 1))
+    rows = board.board_rows(task, methods, PAGE_ROWS, PAGE_ROWS * (page - 1), sort)
     if rows:
-        st.html(tables.board(rows, span, task.primary_metric, board.currency()))
+        st.html(board_table(rows, span, task.primary_metric, currency, chosen))
     else:
         st.info("No run of these methods has ended.", icon=":material/filter_alt:")
     st.caption(
@@ -173,6 +182,33 @@ def _methods() -> tuple[str, ...]:
         bind="query-params",
         on_change=_first_page,
     )
+    return tuple(chosen)
+
+
+def _sort() -> str:
+    # As above: the words of the address are what the widget shows.
+    return str(
+        st.selectbox(
+            "Order",
+            list(SORTS),
+            key="sort",
+            bind="query-params",
+            on_change=_first_page,
+            width=240,
+            help="place: best first; newest; or the least latency, cost, training time or size.",
+        )
+    )
+
+
+def _columns(known: Mapping[str, str]) -> tuple[str, ...]:
+    chosen = st.pills(
+        "Columns (none chosen: the usual ones)",
+        list(known),
+        selection_mode="multi",
+        key="columns",
+        bind="query-params",
+    )
+    st.caption(" · ".join(f"{key}: {label}" for key, label in known.items() if key != label))
     return tuple(chosen)
 
 

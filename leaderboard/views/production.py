@@ -1,4 +1,6 @@
-"""What was approved for use: the newest model of each task, what it followed, and the way back."""
+"""What was approved for use: the newest model of each task, until when, and the way back."""
+
+from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -6,6 +8,8 @@ from leaderboard import markup, tables, words
 from leaderboard.readings import Readings
 from leaderboard.views.opening import with_board
 from storage.board_rows import ReviewRow
+from storage.judgements import approval_end
+from storage.records import now
 
 
 def show() -> None:
@@ -19,21 +23,24 @@ def _draw(board: Readings) -> None:
     if not approved:
         st.markdown("Nothing is approved yet. `/tune submit RUN` asks for a review.")
         return
+    days = {task.name: task.task.policy.approval_days for task in board.tasks()}
     for task in sorted({row.task for row in approved}):
-        _task([row for row in approved if row.task == task], task)
+        _task([row for row in approved if row.task == task], task, days.get(task))
 
 
-def _task(rows: list[ReviewRow], task: str) -> None:
+def _task(rows: list[ReviewRow], task: str, days: int | None) -> None:
     """The newest approval is the champion; the one before it is the way back."""
     newest, *earlier = sorted(rows, key=lambda row: row.updated_at, reverse=True)
     st.html(f'<h2 class="tb-task">{markup.link(markup.board_address(task), task)}</h2>')
     back = earlier[0] if earlier else None
+    end = approval_end(newest.updated_at.replace(tzinfo=UTC), days)
     figures = [
         (
             "Champion",
             words.method(newest.method, newest.base),
             f"{newest.run_id}, approved {words.ago(newest.updated_at)}",
         ),
+        ("Holds until", *_end(end)),
         (
             "Way back",
             words.method(back.method, back.base) if back else "none yet",
@@ -41,4 +48,17 @@ def _task(rows: list[ReviewRow], task: str) -> None:
         ),
     ]
     st.html(markup.figures(figures))
+    if end and end <= now():
+        st.warning(
+            f"This approval ended on {end:%Y-%m-%d}. Put the run up for review anew: "
+            f"`/tune submit {newest.run_id}`.",
+            icon=":material/event_busy:",
+        )
     st.html(tables.reviews([newest, *earlier]))
+
+
+def _end(end: datetime | None) -> tuple[str, str]:
+    if end is None:
+        return "no end is set", "approval_days in the task's policy sets one"
+    left = f"{words.plural((end - now()).days, 'day')} left"
+    return f"{end:%Y-%m-%d}", "it has ended" if end <= now() else left

@@ -1,9 +1,18 @@
--- one row a run on the board of a task, best first: its numbers side by side
+-- one row a run on the board of a task, with its numbers side by side: best first, the newest
+-- first, or by what `cost` names, the least first; what was not measured comes last
 with page as (
-    select * from standings
-    where task = $task
-      and ($methods is null or run_id in (select id from runs where list_contains($methods, method)))
-    order by board_order
+    select s.*, row_number() over (
+        order by
+            case when $newest then r.created_at end desc nulls last,
+            k.value nulls last,
+            s.board_order
+    ) as shown
+    from standings s
+    join runs r on r.id = s.run_id
+    left join metrics k
+        on k.run_id = s.run_id and k.name = $cost and k.split = 'run' and k.group_name = ''
+    where s.task = $task and ($methods is null or list_contains($methods, r.method))
+    order by shown
     limit $limit offset $offset
 ),
 numbers as (
@@ -62,4 +71,4 @@ left join primary_numbers q on q.run_id = p.run_id
 left join numbers m on m.run_id = p.run_id
 left join differences d on d.run_id = p.run_id and d.against = p.against
 left join flags f on f.run_id = p.run_id
-order by p.board_order
+order by p.shown

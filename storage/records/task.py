@@ -141,6 +141,7 @@ class Policy(Record):
     """What a task asks of a run before people may rely on it. A changed limit is a new version."""
 
     approvals: int = Field(default=1, ge=1, le=9)
+    approval_days: int | None = Field(default=None, ge=1, le=3650)
     minimum_test_rows: int = Field(default=200, ge=1)
     confident_test_rows: int = Field(default=500, ge=1)
     minimum_effect: float = Field(default=0.02, gt=0, lt=1)

@@ -37,7 +37,7 @@ def rows(snapshot: Path) -> list[BoardRow]:
 def draw(home: Home, monkeypatch: pytest.MonkeyPatch) -> Draw:
     """Draws a page by its name, with what its address says."""
 
-    def drawn(page: str, /, folder: Path | None = None, **address: str) -> AppTest:
+    def drawn(page: str, /, folder: Path | None = None, **address: str | list[str]) -> AppTest:
         monkeypatch.setenv("TUNEBOARD_HOME", str(folder or home.path))
         test = AppTest.from_function(_script, kwargs={"name": page}, default_timeout=30)
         for name, value in address.items():

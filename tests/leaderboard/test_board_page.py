@@ -9,6 +9,7 @@ from pages import Draw, html, said
 
 from bot.hosts.projection import project
 from leaderboard import words
+from storage import board_reader as reader
 from storage.board import building, publish
 from storage.board_rows import BoardRow
 from storage.home import Home
@@ -46,6 +47,36 @@ def test_a_flag_has_its_word_its_value_its_limit_and_its_reason(draw: Draw) -> N
 
 def test_a_fallback_of_the_engine_is_on_the_row(draw: Draw) -> None:
     assert "unsloth asked for: no CUDA GPU here" in html(draw("board", task="tickets"))
+
+
+@pytest.mark.parametrize(
+    ("order", "of"),
+    [
+        ("latency", "latency_p95_ms"),
+        ("training", "train_seconds"),
+        ("size", "trainable_parameters"),
+    ],
+)
+def test_a_board_can_be_ordered_by_what_a_run_takes(snapshot: Path, order: str, of: str) -> None:
+    found = reader.board_rows(snapshot, "tickets", "macro_f1", sort=order)
+    measured = [getattr(row, of) for row in found if getattr(row, of) is not None]
+    assert measured == sorted(measured)
+    assert all(getattr(row, of) is None for row in found[len(measured) :])
+    first = reader.board_rows(snapshot, "tickets", "macro_f1", sort=order, limit=3)
+    rest = reader.board_rows(snapshot, "tickets", "macro_f1", sort=order, limit=50, offset=3)
+    assert [*first, *rest] == found
+
+
+def test_the_address_chooses_order_and_columns(draw: Draw, rows: list[BoardRow]) -> None:
+    newest = html(draw("board", task="tickets", sort="newest"))
+    shown = re.findall(r"run\?run_id=(r\w+)", newest)[: len(rows)]
+    assert shown == sorted((row.run_id for row in rows), reverse=True)
+    few = html(draw("board", task="tickets", columns=["flags", "size"])).split("</thead>")[0]
+    assert re.findall(r"<th[^>]*>([^<]*)</th>", few) == [
+        *("Place", "Method", "macro F1", "Flags", "Parameters trained")
+    ]
+    odd = html(draw("board", task="tickets", sort="odd", columns="odd")).split("</thead>")[0]
+    assert "Against the best baseline" in odd
 
 
 def test_runs_without_a_result_are_listed(draw: Draw) -> None:

@@ -14,6 +14,8 @@ from storage.board_rows import BoardRow
 from storage.home import Home
 
 pytestmark = pytest.mark.browser
+PICTURES = Path("build") / "pictures"
+"""What every page looked like, kept with a build: as it is wide and light, narrow and dark."""
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +86,14 @@ def test_a_page_has_no_serious_fault_for_who_cannot_see_it(
         "review": f"?review_id={reader.reviews(snapshot)[0].id}",
     }
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not there")
-    page = browser.new_page()
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto(f"{address}/{name}{asked.get(name, '')}")
+    page.on("console", lambda said: problems.append(said.text) if _is_fault(said) else None)
+    page.goto(f"{address}/{'' if name == 'overview' else name}{asked.get(name, '')}")
     page.locator("h1").first.wait_for(timeout=WAIT_MS)
     page.wait_for_load_state("networkidle")
+    page.screenshot(path=PICTURES / f"{name}-desktop.png", full_page=True)
     found = axe.Axe().run(page).response["violations"]
     serious = [
         f"{one['id']}: {node['html'][:120]}"
@@ -98,5 +102,62 @@ def test_a_page_has_no_serious_fault_for_who_cannot_see_it(
         for node in one["nodes"]
     ]
     assert serious == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark")
+    page.screenshot(path=PICTURES / f"{name}-phone.png", full_page=True)
     assert problems == []
+    page.close()
+
+
+def _is_fault(said: Any) -> bool:
+    """Streamlit asks for its own address below a page's first and is told that it is not there."""
+    return said.type == "error" and "_stcore" not in said.location.get("url", "")
+
+
+def test_the_keyboard_leads_from_the_overview_to_the_evidence(
+    browser: Any, address: str, rows: list[BoardRow]
+) -> None:
+    page = browser.new_page()
+    page.goto(address)
+    page.get_by_role("heading", name="tickets").first.wait_for(timeout=WAIT_MS)
+    _press_on(page, "board?task=tickets")
+    page.locator(".tb-board tbody tr").first.wait_for(timeout=WAIT_MS)
+    _press_on(page, f"run_id={rows[0].run_id}")
+    page.locator(".tb-figures").first.wait_for(timeout=WAIT_MS)
+    assert rows[0].run_id in page.inner_text(".tb-lead")
+    page.close()
+
+
+def _press_on(page: Any, link: str) -> None:
+    """Walk to a link with the tabulator, see that it is marked, and press Enter."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        href, outline = page.evaluate(
+            "[document.activeElement.getAttribute('href') || '',"
+            " getComputedStyle(document.activeElement).outlineStyle]"
+        )
+        if link in href:
+            assert outline != "none"
+            page.keyboard.press("Enter")
+            return
+    pytest.fail(f"the keyboard does not reach {link}")
+
+
+def test_a_manager_sees_in_two_clicks_what_runs_how_sure_and_at_what_cost(
+    browser: Any, address: str, rows: list[BoardRow], snapshot: Path
+) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(address)
+    task = page.get_by_role("heading", name="tickets").first
+    task.wait_for(timeout=WAIT_MS)
+    approved = next(row for row in reader.reviews(snapshot) if row.state == "approved")
+    champion = next(row for row in rows if row.run_id == approved.run_id)
+    said = page.inner_text("main, [data-testid=stMain]")
+    assert words.method(champion.method, champion.base) in said
+    assert words.number(rows[0].value) in said
+    task.locator("a").click()
+    top = page.locator(".tb-board tbody tr").first
+    top.wait_for(timeout=WAIT_MS)
+    row = top.inner_text()
+    assert words.interval(rows[0].low, rows[0].high) in row
     page.close()

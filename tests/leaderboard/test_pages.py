@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import golden
 import pytest
 from pages import Draw, html, said
+from sqlalchemy import text
 
 from bot.hosts.projection import project
 from leaderboard import printing, words
@@ -23,7 +25,7 @@ from storage import board_reader as reader
 from storage.board_rows import BoardRow
 from storage.home import Home
 from storage.ledger import Ledger
-from storage.records import DatasetVersion, Split, SplitSummary
+from storage.records import DatasetVersion, Split, SplitSummary, now
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +115,24 @@ def test_the_chain_is_verified_and_a_changed_link_is_found(draw: Draw, snapshot:
     assert "not as it was written" in audit._problem(changed, head)
     assert "missing" in audit._problem(found[1:], head)
     assert "head" in audit._problem(found, "0" * 64)
+
+
+def test_an_approval_ends_where_the_policy_says_so(draw: Draw, tmp_path: Path) -> None:
+    assert "no end is set" in html(draw("production"))
+    home, ledger = Home(tmp_path), Ledger.open(golden.make_home(tmp_path, runs=8).ledger_file)
+    policy = golden.make_task().task.policy
+    for days, words_shown in ((30, "days left"), (1, "it has ended")):
+        changed = policy.model_copy(update={"approval_days": days})
+        made = golden.make_task(policy=changed)
+        golden.add_golden_task(ledger, made)
+        with ledger.write() as db:
+            then = {"then": (now() - timedelta(days=2)).isoformat()}
+            db.execute(text("update reviews set updated_at = :then"), then)
+        project(home)
+        page = draw("production", folder=tmp_path)
+        assert words_shown in html(page)
+    assert "Put the run up for review anew" in page.warning[0].value
+    ledger.close()
 
 
 def test_what_was_used_adds_up_to_all_runs(snapshot: Path, draw: Draw) -> None:

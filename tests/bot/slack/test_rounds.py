@@ -10,7 +10,7 @@ from bot.actions import Actions
 from bot.settings import SlackSettings
 from bot.slack import rounds
 from bot.slack.rounds import Rounds
-from storage import outbox
+from storage import outbox, tasks
 from storage.records import Run, now
 
 
@@ -69,3 +69,21 @@ def test_the_week_is_told_on_mondays_once(
     (row,) = said(actions)
     assert "1 reviews wait" in str(row.payload)
     assert "*tickets*" in str(row.payload)
+
+
+def test_the_end_of_an_approval_is_told_once(
+    actions: Actions, waiting: str, caller: Callable[[str], Caller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actions.handle(f"approve {waiting} it is good", caller("U3"), "e3")
+    found = tasks.task(actions.ledger, "tickets")
+    policy = found.task.policy.model_copy(update={"approval_days": 30})
+    changed = found.task.model_copy(update={"policy": policy})
+    tasks.add_task(actions.ledger, changed, found.dataset, "", "ana")
+    asked = with_slack(actions)
+    Rounds(asked).tick()
+    assert said(actions) == []
+    later(monkeypatch, now() + timedelta(days=31))
+    for _ in range(3):
+        Rounds(asked).tick()
+    (row,) = said(actions)
+    assert "The approval of run" in str(row.payload)
