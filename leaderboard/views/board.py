@@ -119,7 +119,7 @@ def _verdict(worth: Worth, notes: TaskNotes) -> None:
         "worse": ":material/trending_down:",
         "not_compared": ":material/help:",
     }[worth.verdict]
-    missing = ", ".join(words.METHODS.get(name, name.replace("_", "-")) for name in worth.missing)
+    missing = ", ".join(words.METHODS.get(name, name.upper()) for name in worth.missing)
     sentence = f"{worth.sentence} Not compared: {missing}." if missing else worth.sentence
     show = st.success if worth.verdict == "worth_it" else st.info
     show(words.plain(sentence), icon=icon)

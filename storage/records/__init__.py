@@ -18,6 +18,7 @@ from storage.records.choices import (
     Split,
     TaskKind,
     Verdict,
+    metric_words,
 )
 from storage.records.decided import (
     Decision,
@@ -141,5 +142,6 @@ __all__ = [
     "Transition",
     "Verdict",
     "digest_of",
+    "metric_words",
     "now",
 ]

@@ -68,6 +68,45 @@ class Method(StrEnum):
         return self.is_trained or self.is_prompted or self is Method.EMBEDDING
 
 
+METRIC_WORDS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
+    "roc_auc": "ROC AUC",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "mcc": "MCC",
+    "f1": "F1",
+    "latency_p50_ms": "latency p50",
+    "latency_p95_ms": "latency p95",
+    "train_seconds": "training time",
+    "trainable_parameters": "trainable parameters",
+    "peak_memory_mb": "peak memory",
+    "adapter_mb": "adapter size",
+    "pr_auc": "PR AUC",
+    "ece": "calibration error",
+    "ece_scaled": "calibration error, scaled",
+    "log_loss_scaled": "log loss, scaled",
+    "latency_mean_ms": "latency mean",
+    "rouge_l": "ROUGE-L",
+    "chrf": "chrF",
+    "token_f1": "token F1",
+    "entity_f1": "entity F1",
+    "mae": "mean absolute error",
+    "rmse": "root mean squared error",
+    "r2": "R²",
+    "bits_per_byte": "bits per byte",
+    "cost_run": "cost of the run",
+    "cost_per_1000": "cost per 1,000 answers",
+    "unparsable_rate": "no usable answer",
+}
+
+
+def metric_words(name: str) -> str:
+    """How a metric is called in a sentence: `macro F1`."""
+    return METRIC_WORDS.get(name, name.replace("_", " "))
+
+
 METHOD_WORDS = {
     Method.MAJORITY: "the majority class",
     Method.TFIDF: "tf-idf + logistic regression",

@@ -93,7 +93,7 @@ def test_a_page_has_no_serious_fault_for_who_cannot_see_it(
     page.goto(f"{address}/{'' if name == 'overview' else name}{asked.get(name, '')}")
     page.locator("h1").first.wait_for(timeout=WAIT_MS)
     page.wait_for_load_state("networkidle")
-    page.screenshot(path=PICTURES / f"{name}-desktop.png", full_page=True)
+    _picture(page, f"{name}-desktop", 1440)
     found = axe.Axe().run(page).response["violations"]
     serious = [
         f"{one['id']}: {node['html'][:120]}"
@@ -102,11 +102,20 @@ def test_a_page_has_no_serious_fault_for_who_cannot_see_it(
         for node in one["nodes"]
     ]
     assert serious == []
-    page.set_viewport_size({"width": 390, "height": 844})
     page.emulate_media(color_scheme="dark")
-    page.screenshot(path=PICTURES / f"{name}-phone.png", full_page=True)
+    _picture(page, f"{name}-phone", 390)
     assert problems == []
     page.close()
+
+
+def _picture(page: Any, name: str, width: int) -> None:
+    """All of a page: Streamlit's own part scrolls, so the window is made as high as that is."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_timeout(200)
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": width, "height": min(max(height, 900), 6000)})
+    page.wait_for_timeout(200)
+    page.screenshot(path=PICTURES / f"{name}.png")
 
 
 def _is_fault(said: Any) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from storage.judgements import Arm, Difference, Worth
-from storage.records import PRIMARY_METRICS, Method, Metric, TaskKind
+from storage.records import PRIMARY_METRICS, Method, Metric, TaskKind, metric_words
 from trainer.evaluate.compare import PairedDifference
 from trainer.evaluate.detectable import detectable_difference, rows_needed
 from trainer.evaluate.intervals import Z95
@@ -236,7 +236,7 @@ def _sentence(
     more: int | None,
 ) -> str:
     gain = (
-        f"{amount(found.value, metric, signed=True)} of {metric.replace('_', ' ')} "
+        f"{amount(found.value, metric, signed=True)} of {metric_words(metric)} "
         f"({bare(found.low, metric, signed=True)} to {bare(found.high, metric, signed=True)}) on "
         f"the same {found.n:,} rows"
     )

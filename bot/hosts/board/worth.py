@@ -56,7 +56,7 @@ def notes(
 ) -> TaskNotes:
     """What holds for the whole board, as numbers and in words."""
     ranked = len(comparison.places)
-    tied = [run for run, (_, _, group) in comparison.places.items() if group == 1]
+    tied = [run for run, (low, _, _) in comparison.places.items() if low == 1]
     return TaskNotes(
         detectable=comparison.detectable,
         optimism=comparison.optimism,
