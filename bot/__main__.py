@@ -15,12 +15,14 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
+from typing import Any
 
 from slack_bolt.error import BoltError
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.actions import Actions
+from bot.health import HealthServer
 from bot.hosts.work import Worker
 from bot.redaction import configure_logging
 from bot.settings import Secrets, home_from, load_settings
@@ -32,8 +34,11 @@ from bot.slack.posts import Posts
 from bot.slack.publisher import Publisher
 from bot.slack.slow import SlowWorker
 from bot.slack.socket import Socket
+from storage import outbox
 from storage.errors import BadInput, UserError
 from storage.home import Home
+from storage.ledger import Ledger
+from storage.records import RunState
 from storage.run_folder import write_whole
 
 log = logging.getLogger("bot")
@@ -54,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        _run(home, stop, works=not options.no_work, http=options.http)
+        places = {"http": options.http, "health": options.health}
+        _run(home, stop, works=not options.no_work, **places)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -70,7 +76,7 @@ def is_healthy(home: Home) -> bool:
     return bool(found["ok"]) and time.time() - float(found["at"]) < HEALTH_LIMIT_S
 
 
-def _run(home: Home, stop: threading.Event, *, works: bool, http: str) -> None:
+def _run(home: Home, stop: threading.Event, *, works: bool, http: str, health: str) -> None:
     settings = load_settings(home)
     bot_token, other = _tokens(http=bool(http))
     home.create()
@@ -84,17 +90,39 @@ def _run(home: Home, stop: threading.Event, *, works: bool, http: str) -> None:
         for part in (slow, publisher):
             part.start()
             stack.callback(part.stop)
+        found: list[Socket | HttpServer] = []
+
+        def look() -> dict[str, Any]:
+            return {
+                "connected": bool(found) and found[0].is_connected,
+                "publisher": publisher.is_alive,
+                "slow": slow.is_alive,
+                "queue": worker is None or worker.is_alive,
+            }
+
+        if health:
+            server = HealthServer(lambda: _counted(look(), ledger), *_place("--health", health))
+            stack.callback(server.close)
         socket = _connect(actions, client, other, stop, http)
         if socket is None:
             return
+        found.append(socket)
         stack.callback(socket.close)
         log.info("connected; home %s", home.path)
         while not stop.wait(HEALTH_EVERY_S):
-            alive = publisher.is_alive and slow.is_alive
-            alive = alive and (worker is None or worker.is_alive)
-            _tell_health(home, ok=alive and socket.is_connected)
+            _tell_health(home, ok=all(look().values()))
         log.info("stopping; runs that were started go on")
     _tell_health(home, ok=False)
+
+
+def _counted(parts: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
+    """How every part is, with how much waits to be said and to be run."""
+    waiting = {
+        "messages": outbox.count_pending(ledger),
+        "runs": ledger.count_runs(states=(RunState.QUEUED,)),
+        "active": ledger.count_runs(states=(RunState.ACTIVE,)),
+    }
+    return {"ok": all(parts.values()), **parts, **waiting}
 
 
 def _connect(
@@ -114,7 +142,7 @@ def _connect(
     while not stop.is_set():
         try:
             app = build_app(actions, client)
-            socket = HttpServer(app, other, *_place(http)) if http else Socket(app, other)
+            socket = HttpServer(app, other, *_place("--http", http)) if http else Socket(app, other)
             socket.connect()
         except (BoltError, SlackApiError) as error:
             if _is_refusal(error):
@@ -151,10 +179,10 @@ def _tokens(*, http: bool) -> tuple[str, str]:
     return secrets.slack_bot_token.get_secret_value(), other.get_secret_value()
 
 
-def _place(http: str) -> tuple[str, int]:
-    host, _, port = http.rpartition(":")
+def _place(option: str, place: str) -> tuple[str, int]:
+    host, _, port = place.rpartition(":")
     if not host or not port.isdigit():
-        raise BadInput(f"--http is {http!r}: give HOST:PORT, such as 127.0.0.1:3000.")
+        raise BadInput(f"{option} is {place!r}: give HOST:PORT, such as 127.0.0.1:3000.")
     return host, int(port)
 
 
@@ -175,6 +203,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--home", help="the home folder (else TUNEBOARD_HOME, else ./.tuneboard)")
     parser.add_argument(
         "--http", default="", metavar="HOST:PORT", help="listen there instead of on a socket"
+    )
+    parser.add_argument(
+        "--health", default="", metavar="HOST:PORT", help="say there, on loopback, how the bot is"
     )
     parser.add_argument(
         "--no-work", action="store_true", help="answer only; another process works on the queue"

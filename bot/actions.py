@@ -67,6 +67,10 @@ class Actions:
         """
         _refuse_secrets(line)
         command = parse(line)
+        if command.verb == "run" and self.settings.slack.plan_first:
+            self._may_launch(caller)
+            command = replace(command, verb="plan")
+            line = line_of(command)
         if _is_slow(command):
             return self._put_off(line, caller, key, reply_to)
         return self.perform(command, caller, key)
@@ -146,11 +150,16 @@ class Actions:
         return answers.top(wanted, summary, self.settings.leaderboard.url)
 
     def _plan(self, command: Command, caller: Caller, key: str) -> Reply:
-        require(caller, LAUNCH, "plan a run")
+        person = require(caller, LAUNCH, "plan a run")
         spec = self._spec(command, caller)
         prospect = prospect_of(spec)
         _require_same_data(spec, prospect.dataset)
-        reply = answers.plan(spec, prospect, self.ledger, self.home, self.settings.hosts.slots)
+        slots = len(self.settings.hosts.gpus) or self.settings.hosts.slots
+        budget = limits.in_words(self.ledger, self.settings, person)
+        price = self.settings.price_of_an_hour()
+        reply = answers.plan(
+            spec, prospect, self.ledger, self.home, slots, price=price, budget=budget
+        )
         return replace(reply, start=line_of(replace(command, verb="run")))
 
     # --- verbs: doing ---------------------------------------------------------------------------

@@ -119,7 +119,22 @@ def data_lines(dataset: DatasetVersion) -> list[str]:
     return lines + [f"Note: {note}" for note in found.notes]
 
 
-def plan(spec: RunSpec, prospect: Prospect, ledger: Ledger, home: Home, slots: int) -> Reply:
+def plan(
+    spec: RunSpec,
+    prospect: Prospect,
+    ledger: Ledger,
+    home: Home,
+    slots: int,
+    *,
+    price: tuple[float, str] | None = None,
+    budget: str = "",
+) -> Reply:
+    """What a run would do.
+
+    Args:
+        price: Of an hour of the machine, and in which currency, where that is known.
+        budget: What whoever asks has left, in words.
+    """
     waiting = ledger.count_runs(states=(RunState.QUEUED,))
     active = ledger.count_runs(states=(RunState.ACTIVE,))
     before = _seconds_before(spec, ledger, home)
@@ -132,6 +147,8 @@ def plan(spec: RunSpec, prospect: Prospect, ledger: Ledger, home: Home, slots: i
         f"Time: about {before:.0f} s, as such a run took before."
         if before
         else "Time: not known; no such run has finished here yet.",
+        _cost_ahead(before, price),
+        *([budget] if budget else []),
     ]
     data = {
         "plan": {
@@ -141,9 +158,20 @@ def plan(spec: RunSpec, prospect: Prospect, ledger: Ledger, home: Home, slots: i
             "problems": list(prospect.problems),
             "queue": {"active": active, "waiting": waiting, "slots": slots},
             "expected_seconds": before,
+            "expected_cost": before / 3600 * price[0] if before and price else None,
         }
     }
     return Reply("\n".join(lines), data=data)
+
+
+def _cost_ahead(seconds: float | None, price: tuple[float, str] | None) -> str:
+    if price is None:
+        return "Cost: not known; no price of an hour is set under [prices]."
+    per_hour, currency = price
+    if not seconds:
+        return f"Cost: not known yet; an hour costs {per_hour:g} {currency}."
+    cost = seconds / 3600 * per_hour
+    return f"Cost: about {cost:.2g} {currency}, at {per_hour:g} {currency} an hour."
 
 
 def launched(run: Run, place: int | None) -> Reply:

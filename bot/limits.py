@@ -22,6 +22,17 @@ def hold(settings: Settings, person: Person) -> bool:
     return limited and Role.ADMIN not in person.roles
 
 
+def in_words(ledger: Ledger, settings: Settings, person: Person) -> str:
+    """What a person has asked for against what they may; empty where there are no limits."""
+    if not hold(settings, person):
+        return ""
+    given = settings.limits
+    return (
+        f"Budget: {own_waiting(ledger, person)} of {given.runs_at_once or 'any number of'} runs at "
+        f"a time, {own_of_a_day(ledger, person)} of {given.runs_a_day or 'any number'} in 24 hours."
+    )
+
+
 def require_room(ledger: Ledger, settings: Settings, person: Person, more: int = 1) -> None:
     """Refuse more runs than a person may have.
 

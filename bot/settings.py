@@ -66,7 +66,8 @@ class SlackSettings(Record):
     """`[slack]`: the team, the channel where runs are told of, and where the API is.
 
     `launch_channels` (ids) are where runs may be asked for; none given means everywhere. Reviewers
-    are reminded every `remind_hours`; with `weekly`, the channel gets the week on Mondays. `groups`
+    are reminded every `remind_hours`; with `weekly`, the channel gets the week on Mondays. With
+    `plan_first`, a run asked for in words is shown as a plan and starts by its button. `groups`
     gives roles to the members of Slack's user groups, by the group's id.
     """
 
@@ -75,15 +76,18 @@ class SlackSettings(Record):
     launch_channels: tuple[str, ...] = ()
     remind_hours: float | None = Field(default=None, gt=0, le=24 * 30)
     weekly: bool = False
+    plan_first: bool = False
     groups: dict[str, tuple[Role, ...]] = Field(default_factory=dict, max_length=8)
     api_url: str = "https://slack.com/api/"
 
 
 class LimitSettings(Record):
-    """`[limits]`: how many runs one person may have; none given means any number."""
+    """`[limits]`: how many runs one person may have, and how often the bot may be asked by one in
+    Slack; none given means any number."""
 
     runs_at_once: int | None = Field(default=None, ge=1, le=10_000)
     runs_a_day: int | None = Field(default=None, ge=1, le=100_000)
+    requests_a_minute: int | None = Field(default=None, ge=1, le=100_000)
 
 
 class LeaderboardSettings(Record):
@@ -122,6 +126,11 @@ class Settings(Record):
     def _one_person_an_identity(self) -> Self:
         require_one_each(self.people)
         return self
+
+    def price_of_an_hour(self) -> tuple[float, str] | None:
+        """What an hour of this host's device costs, and in which currency; None where unknown."""
+        per_hour = self.prices.gpu_hour if self.hosts.gpus else self.prices.cpu_hour
+        return None if per_hour is None else (per_hour, self.prices.currency)
 
     def person_of_slack(self, user_id: str) -> Person | None:
         """The person behind a Slack user id, or None for a stranger."""

@@ -98,6 +98,13 @@ def pending(ledger: Database, limit: int = 100, kinds: Sequence[str] = ()) -> tu
         return tuple(_outgoing(row) for row in rows)
 
 
+def count_pending(ledger: Database) -> int:
+    """How much waits to be said or worked on."""
+    query = text("select count(*) from outbox where state = 'pending'")
+    with ledger.read() as db:
+        return int(db.execute(query).scalar_one())
+
+
 def due_in_channel(
     ledger: Database,
     channel: str,

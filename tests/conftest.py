@@ -16,6 +16,21 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
+LONGEST = (
+    *("test_resume.py", "test_mixing.py", "test_stages.py", "test_crew.py", "test_deciding.py"),
+    *("test_real_models.py", "test_sweeps.py", "test_serving.py", "test_merging.py"),
+    *("test_full_disk.py", "test_odd_homes.py", "test_kills.py", "test_intervals.py"),
+    *("test_job.py", "test_cli.py", "test_story.py", "test_pictures.py", "test_browser.py"),
+)
+"""Files of tests that take long, begun first: what comes last should be short."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files; the others stay in their order."""
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(LONGEST)))
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """An empty home."""

@@ -19,6 +19,7 @@ from bot.settings import Settings
 from bot.slack import blocks, listeners, speech
 from bot.slack.deadline import TooLate
 from bot.slack.listeners.origin import is_command, key_of, target_of
+from bot.slack.pace import pace
 from storage.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ def build_app(actions: Actions, client: WebClient) -> App:
     app = App(client=client, process_before_response=True, request_verification_enabled=False)
     team = actions.settings.slack.team or client.auth_test()["team_id"]
     app.middleware(_only_team(str(team)))
+    if actions.settings.limits.requests_a_minute:
+        app.middleware(pace(actions, actions.settings.limits.requests_a_minute))
     app.error(_answer_error(actions))
     listeners.register(app, actions)
     return app

@@ -16,7 +16,7 @@ Block = dict[str, Any]
 
 APPROVE, REJECT, CANCEL_RUN = "approve", "reject", "cancel_run"
 """Action ids of buttons that do something; their value is a review or run id."""
-START_RUN, CHANGE_RUN = "start_run", "change_run"
+START_RUN, CHANGE_RUN, LEAVE_RUN = "start_run", "change_run", "leave_run"
 """Action ids of a plan's buttons; their value is the line that starts it."""
 ASK, WAIVE = "ask", "waive"
 """Action ids of a review's buttons that open a form; their value is the review's id."""
@@ -132,7 +132,9 @@ def reply_message(reply: Reply) -> Block:
     shown = sections(reply.text.splitlines()) + (_table(reply.table) if reply.table else [])
     if reply.start and len(reply.start) <= VALUE_LIMIT:
         start = button("Start it", START_RUN, reply.start, "primary")
-        shown = [*shown[:49], actions(start, button("Change…", CHANGE_RUN, reply.start))]
+        change = button("Change…", CHANGE_RUN, reply.start)
+        leave = button("Cancel", LEAVE_RUN, reply.start)
+        shown = [*shown[:49], actions(start, change, leave)]
     return {"text": cap(escape(reply.text), TEXT_LIMIT) or "Done.", "blocks": shown[:50]}
 
 

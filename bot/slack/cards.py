@@ -184,12 +184,22 @@ def _review_buttons(facts: ReviewFacts) -> list[Block]:
     if not facts.is_open:
         return [page]
     return [
-        blocks.button("Approve", blocks.APPROVE, facts.review.id, "primary"),
+        blocks.button("Approve", blocks.APPROVE, facts.review.id, "primary", _promotion(facts)),
         blocks.button("Reject", blocks.REJECT, facts.review.id, "danger"),
         blocks.button("Ask…", blocks.ASK, facts.review.id),
         *([blocks.button("Waive…", blocks.WAIVE, facts.review.id)] if _waivable(facts) else []),
         page,
     ]
+
+
+def _promotion(facts: ReviewFacts) -> str:
+    """What approving does, to be confirmed."""
+    spec = facts.run.run.spec
+    before = f" in place of {facts.champion.id}" if facts.champion else ""
+    needed = facts.review.approvals_needed
+    made = sum(decision.verdict is Verdict.APPROVE for decision in facts.decisions)
+    then = "goes to production" if made + 1 >= needed else f"has {made + 1} of {needed} approvals"
+    return blocks.cap(f"Run {facts.run.run.id} for {spec.task.name} {then}{before}.", 300)
 
 
 def _waivable(facts: ReviewFacts) -> bool:

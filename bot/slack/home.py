@@ -32,7 +32,7 @@ def _facts(actions: Actions, person: Person) -> HomeFacts:
         running=ledger.count_runs(states=(RunState.ACTIVE,)),
         queued=ledger.count_runs(states=(RunState.QUEUED,)),
         slots=len(actions.settings.hosts.gpus) or actions.settings.hosts.slots,
-        budget=_budget(actions, person),
+        budget=limits.in_words(ledger, actions.settings, person) or "No limits are set for you.",
         tops={name: (next(iter(standings.get(name, ())), None), worth.get(name)) for name in names},
         steps={item.task.name: steps_of(item, ledger, summary) for item in found},
         board_url=actions.settings.leaderboard.url,
@@ -52,13 +52,3 @@ def _waiting(actions: Actions, person: Person) -> list[Review]:
         if all(decision.person != person.name for decision in made):
             found.append(review)
     return found
-
-
-def _budget(actions: Actions, person: Person) -> str:
-    given = actions.settings.limits
-    waiting = limits.own_waiting(actions.ledger, person)
-    today = limits.own_of_a_day(actions.ledger, person)
-    return (
-        f"You: {waiting} of {given.runs_at_once or 'any number of'} runs at a time, {today} of "
-        f"{given.runs_a_day or 'any number'} in 24 hours."
-    )

@@ -153,7 +153,7 @@ class Posts:
         hook = WebhookClient(target.response_url, timeout=10, retry_handlers=[])
         kind = "ephemeral" if target.private else "in_channel"
         try:
-            answer = hook.send(**message, response_type=kind, replace_original=False)
+            answer = hook.send(**message, response_type=kind, replace_original=target.replace)
         except (OSError, http.client.HTTPException) as error:
             raise TryLater(f"{type(error).__name__}: {error}", 1) from error
         if answer.status_code == 429:

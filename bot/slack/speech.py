@@ -13,6 +13,7 @@ class Target(Record):
 
     Attributes:
         private: Only `user` sees it.
+        replace: It takes the place of the message that was clicked, where that can be reached.
         response_url: Slack's own way back to an interaction, used first where there is one.
     """
 
@@ -21,6 +22,7 @@ class Target(Record):
     thread_ts: str = ""
     response_url: str = ""
     private: bool = True
+    replace: bool = False
 
 
 def say(ledger: Ledger, message: Block, target: Target, key: str) -> None:

@@ -16,6 +16,7 @@ BLOCK_TYPES = frozenset(
     | {"rich_text", "section", "table", "video"}
 )
 TASK_STATES = frozenset({"pending", "in_progress", "complete", "error"})
+CONFIRM = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
 LENGTHS = {"value": 2000, "url": 3000, "action_id": 255, "block_id": 255}
 
 
@@ -86,6 +87,8 @@ def _check_block(block: Any) -> None:
                 raise ApiError("invalid_blocks", f"{key} is longer than {most}")
         if element.get("type") == "button":
             _check_text(element.get("text"), 75, kinds=("plain_text",))
+            for key, most in CONFIRM.items():
+                _check_text(element.get("confirm", {}).get(key), most)
         if element.get("type") == "static_select":
             _check_options(element)
 

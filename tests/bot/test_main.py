@@ -1,15 +1,20 @@
 """The bot as a process: quick to start, small, quiet about secrets, and hard to kill."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from leaderboard_served import free_port
 
 from bot.__main__ import _tell_health, is_healthy, main
 from bot.actions import Actions
@@ -47,6 +52,36 @@ def test_it_starts_fast_and_stays_small(ready: Home, workspace: Workspace) -> No
         assert is_healthy(ready)
     assert process.returncode == 0
     assert not is_healthy(ready)
+
+
+def test_how_it_is_can_be_asked_on_this_machine_only(
+    ready: Home, workspace: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    port = free_port()
+    words = ("--no-work", "--health", f"127.0.0.1:{port}")
+    with running_bot(ready.path, workspace, words):
+        workspace.user("ana").run("/tune run tickets tfidf")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+            found = json.loads(answer.read())
+        assert found["ok"] is found["connected"] is found["publisher"] is True
+        assert found["runs"] == 1
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
+        workspace.fail("apps.connections.open", "internal_error", times=100)
+        workspace.disconnect("reset")
+        workspace.wait_for(lambda: _status(port) == 503, "the bot to say that it is cut off", 30)
+    monkeypatch.setenv("SLACK_BOT_TOKEN", workspace.seed.bot_token)
+    monkeypatch.setenv("SLACK_APP_TOKEN", workspace.seed.app_token)
+    assert main(["--home", str(ready.path), "--no-work", "--health", "0.0.0.0:0"]) == 2
+    assert "loopback" in capsys.readouterr().err
+
+
+def _status(port: int) -> int:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def test_it_loads_nothing_heavy() -> None:

@@ -47,6 +47,15 @@ def register(app: App, actions: Actions) -> None:
         speech.say(actions.ledger, blocks.reply_message(reply), target_of(body), key_of(body))
         ack()
 
+    @app.action(blocks.LEAVE_RUN)
+    def leave(ack: Ack, body: Body) -> None:
+        """The plan goes, so that nobody starts it later by mistake."""
+        target = target_of(body).model_copy(update={"replace": True})
+        speech.say(
+            actions.ledger, blocks.note_message("Nothing was started."), target, key_of(body)
+        )
+        ack()
+
     @app.action(blocks.CHANGE_RUN)
     def change(ack: Ack, body: Body, client: WebClient) -> None:
         options = specs.with_plain_words(_planned(body))

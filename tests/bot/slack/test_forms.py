@@ -10,7 +10,8 @@ import pytest
 from bot.access import Caller
 from bot.actions import Actions
 from bot.hosts.inspection import inspect_task
-from bot.settings import DataSettings
+from bot.settings import DataSettings, LimitSettings, PriceSettings
+from bot.slack.pace import Pace
 from bot.workspace.driver import DriverError, Workspace, shown, shown_view
 from storage import reviews, tasks
 from storage.records import DataSource, ReviewState, Run, Task
@@ -133,6 +134,65 @@ def test_a_plan_has_buttons_that_start_it_once_or_change_it(bot: Bot, tmp_path: 
     view = person.modal()
     assert person.submit(view, seed="6") == {}
     assert bot.actions.ledger.runs()[0].spec.seed == 6
+    person.click(card, "leave_run")
+
+    def left() -> bool:
+        seen = next(message for message in person.sees("models") if message.ts == card.ts)
+        return "start_run" not in str(seen.blocks) and "Nothing was started" in shown(seen)
+
+    bot.workspace.wait_for(left, "the plan to go")
+    assert len(bot.actions.ledger.runs()) == 2
+
+
+def test_where_plans_come_first_a_run_in_words_is_shown_before(
+    workspace: Workspace, slack_actions: Actions, tmp_path: Path
+) -> None:
+    rows = "".join(f"text {n},{('yes', 'no')[n % 2]}\n" for n in range(90))
+    (tmp_path / "rows.csv").write_text(f"text,label\n{rows}")
+    task = Task(name="small", data=DataSource(file=str(tmp_path / "rows.csv")))
+    tasks.add_task(slack_actions.ledger, task, inspect_task(task), "", "ana")
+    given = slack_actions.settings
+    slack = given.slack.model_copy(update={"plan_first": True})
+    prices = PriceSettings(cpu_hour=0.5)
+    limits = LimitSettings(runs_at_once=3)
+    settings = given.model_copy(update={"slack": slack, "prices": prices, "limits": limits})
+    with connected_bot(workspace, replace(slack_actions, settings=settings)) as bot:
+        leo = workspace.user("leo")
+        leo.run("/tune run small tfidf seed=7", "models")
+        card = leo.wait_to_see("Nothing was started", "models", timeout_s=30)
+        assert "an hour costs 0.5 EUR" in shown(card)
+        assert "Budget: 0 of 3 runs at a time" in shown(card)
+        assert bot.actions.ledger.runs() == ()
+        leo.click(card, "start_run")
+        assert bot.actions.ledger.runs()[0].spec.seed == 7
+        workspace.user("reva").run("/tune run small tfidf", "models")
+        workspace.user("reva").wait_to_see("launch a run", "models")
+
+
+def test_who_asks_too_often_is_told_so(workspace: Workspace, slack_actions: Actions) -> None:
+    limits = LimitSettings(requests_a_minute=3)
+    settings = slack_actions.settings.model_copy(update={"limits": limits})
+    with connected_bot(workspace, replace(slack_actions, settings=settings)) as bot:
+        ana, leo = workspace.user("ana"), workspace.user("leo")
+        for seed in range(3):
+            assert "queued" in str(ana.run(f"/tune run tickets tfidf seed={seed}", "models").answer)
+        refused = ana.run("/tune run tickets tfidf seed=9", "models")
+        assert refused.acknowledged
+        assert "more than 3 times in a minute" in str(refused.answer)
+        ana.mention("runs", "models")
+        ana.wait_to_see("more than 3 times", "models")
+        assert "queued" in str(leo.run("/tune run tickets tfidf seed=10", "models").answer)
+        assert len(bot.actions.ledger.runs()) == 4
+
+
+def test_the_pace_is_of_the_last_minute() -> None:
+    moment = [0.0]
+    kept = Pace(2, lambda: moment[0])
+    assert [kept.note("U1") for _ in range(3)] == [True, True, False]
+    moment[0] = 59.9
+    assert not kept.note("U1")
+    moment[0] = 60.0
+    assert kept.note("U1")
 
 
 @pytest.fixture

@@ -63,6 +63,7 @@ def test_a_run_is_launched_from_the_form_and_seen(page: Any, bot: Bot) -> None:
 def test_a_reviewer_decides_with_a_reason_and_the_owner_cannot(
     page: Any, bot: Bot, finish: Callable[[str], Run]
 ) -> None:
+    page.on("dialog", lambda sure: sure.accept())
     ana = Caller(bot.actions.settings.person_of_slack("U1"), "slack", "U1", "C0MODELS")
     run_id = str(bot.actions.handle("run tickets tfidf", ana, "e1").run_id)
     finish(run_id)
