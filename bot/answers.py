@@ -418,16 +418,17 @@ def engine_line(summary: EvidenceSummary) -> str:
     return f"Engine: {summary.engine} on {summary.device}. {summary.engine_reason}"
 
 
-def progress_line(event: Event) -> str:
-    """The newest event of a live run in words."""
-    parts = [event.stage or event.kind]
+def progress_line(event: Event, *, stage: bool = True) -> str:
+    """The newest event of a live run in words, with or without the name of its stage."""
+    parts = [event.stage or event.kind] if stage else []
     if event.step is not None and event.steps:
         parts.append(f"step {event.step} of {event.steps}")
     if event.loss is not None:
         parts.append(f"loss {event.loss:.3f}")
     if event.eta_s is not None:
         parts.append(f"about {event.eta_s:.0f} s left")
-    return ", ".join(parts) + (f": {event.message}" if event.message else "")
+    said = [", ".join(parts)] if parts else []
+    return ": ".join([*said, *([event.message] if event.message else [])])
 
 
 def headline(spec: RunSpec, metrics: Sequence[Metric]) -> list[Metric]:

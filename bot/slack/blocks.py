@@ -113,7 +113,7 @@ def reason_field() -> Block:
         "type": "input",
         "block_id": REASON_BLOCK,
         "optional": True,
-        "label": plain("Reason (required for a decision)"),
+        "label": plain("Reason for a decision"),
         "element": {
             "type": "plain_text_input",
             "action_id": REASON_INPUT,

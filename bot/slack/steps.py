@@ -94,7 +94,7 @@ def _progress(facts: RunFacts) -> str:
     event = facts.progress
     if event is None:
         return ""
-    line = answers.progress_line(event)
+    line = answers.progress_line(event, stage=False)
     if event.step is None or not event.steps:
         return line
     return f"{blocks.bar(event.step / event.steps, width=10)} {line}"

@@ -102,7 +102,7 @@ def test_the_way_of_a_run_is_shown_in_steps(
 def test_progress_is_a_bar_with_words(golden: Actions) -> None:
     event = Event(seq=1, at=now(), kind="progress", stage="fit", step=5, steps=10, loss=0.5)
     found = _changed(golden, RunState.ACTIVE, 1, stage="fit", progress=event)
-    assert steps_of(found)[1].line == "Train: █████░░░░░ fit, step 5 of 10, loss 0.500"
+    assert steps_of(found)[1].line == "Train: █████░░░░░ step 5 of 10, loss 0.500"
 
 
 def test_a_finished_run_has_its_review_before_it(golden: Actions) -> None:
