@@ -24,7 +24,7 @@ from bot.workspace.driver import DriverError, User, Workspace, shown
 from bot.workspace.processes import running_bot, running_workspace, slack_settings
 from bot.workspace.seed import Limits, new_seed
 from bot.workspace.state import Delivery, Message
-from storage import published, reviews
+from storage import chain, published, reviews
 from storage.home import Home
 from storage.ledger import Ledger
 from storage.records import ReviewState, Run
@@ -157,10 +157,10 @@ class Story:
         doubled = [text for (_, text), count in replies.items() if count > 1]
         missing = [run.id for run in runs if run.id not in cards]
         decided = reviews.decisions(self._ledger)
-        chain = reviews.verify(self._ledger)
+        walked = chain.verify(self._ledger)
         _require(not twice and not doubled, f"said twice: {twice} {doubled}")
         _require(not missing, f"no card: {missing}")
-        _require(len(decided) == 2 and not chain.problem, f"{decided} {chain.problem}")
+        _require(len(decided) == 2 and not walked.problem, f"{decided} {walked.problem}")
         seeds = Counter(run.spec.seed for run in runs)
         _require(max(seeds.values()) == 1, f"asked for twice: {seeds}")
         ends = Counter(run.state.value for run in runs)

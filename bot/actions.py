@@ -8,23 +8,19 @@ and worked on by the publisher, which calls `handle_slow` and posts the answer.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
 
-from bot import answers, asking, limits, specs
+from bot import answers, asking, limits, phrases, specs
 from bot.access import ANYONE_KNOWN, LAUNCH, Caller, require, require_own
 from bot.commands import VERBS, Command, did_you_mean, line_of, parse
-from bot.data_files import below_roots
 from bot.directory import Directory, Groups, NoGroups
-from bot.hosts.inspection import inspect_task, prospect_of
+from bot.hosts.inspection import prospect_of
 from bot.hosts.projection_child import ask_child
-from bot.new_task import toml_of
-from bot.paths import path_of
-from bot.redaction import redact
+from bot.registering import Registry
 from bot.replies import Reply
 from bot.settings import Settings
 from storage import marks, openings, outbox, published, reviews, tasks, waivers, watches
 from storage.deciding import compared_with, decide_now, gate_now
-from storage.errors import BadInput, EvidenceChanged, NotAllowed, UnknownName, UserError, WrongState
+from storage.errors import BadInput, EvidenceChanged, NotAllowed, UnknownName, WrongState
 from storage.home import Home
 from storage.judgements import Gate
 from storage.ledger import Ledger
@@ -39,6 +35,7 @@ from storage.records import (
     Task,
     Verdict,
 )
+from storage.redaction import redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +51,11 @@ class Actions:
     def directory(self) -> Directory:
         """Who is who in Slack."""
         return Directory(self.settings.people, self.groups)
+
+    @property
+    def registry(self) -> Registry:
+        """The tasks."""
+        return Registry(self.ledger, self.home, self.settings.data.roots)
 
     def handle(self, line: str, caller: Caller, key: str, reply_to: str = "") -> Reply:
         """Answer one line from chat, in milliseconds.
@@ -165,68 +167,7 @@ class Actions:
     # --- verbs: doing ---------------------------------------------------------------------------
 
     def _task(self, command: Command, caller: Caller, key: str) -> Reply:
-        if command.options and command.words[:1] != ("new",):
-            raise BadInput("Only `task new` takes keys; a task file holds them all.")
-        match command.words:
-            case () | ("list",):
-                require(caller, ANYONE_KNOWN, "see tasks")
-                return answers.tasks(tasks.tasks(self.ledger))
-            case ("show", name):
-                require(caller, ANYONE_KNOWN, "see tasks")
-                return answers.task(tasks.task(self.ledger, name))
-            case ("add", file):
-                return self._add_task(path_of(file), caller)
-            case ("new", _):
-                return self._new_task(command, caller)
-            case _:
-                raise BadInput(f"Write {VERBS['task'].usage}.")
-
-    def task_of(self, command: Command, caller: Caller) -> Task:
-        """The task that `task new` describes; nothing is read or kept.
-
-        Raises:
-            UserError: A value is wrong, or a file is none that this person may name.
-        """
-        return self._described(command, caller)[0]
-
-    def _described(self, command: Command, caller: Caller) -> tuple[Task, str]:
-        """The task that `task new` describes, and its text."""
-        roots = self.settings.data.roots
-
-        def found(name: str) -> str:
-            return below_roots(name, roots) if caller.origin == "slack" else str(path_of(name))
-
-        toml = toml_of(command.words[1], command.options, found)
-        task = tasks.parse_task(toml, Path.cwd())
-        if caller.origin == "slack":
-            self._require_inside_roots(list(task.data.files().values()))
-        return task, toml
-
-    def _new_task(self, command: Command, caller: Caller) -> Reply:
-        person = require(caller, LAUNCH, "add a task")
-        try:
-            task, toml = self._described(command, caller)
-            return self._register(task, toml, person)
-        except UserError as error:
-            raise type(error)(f"{error}\nYou asked: `{line_of(command)}`") from error
-
-    def _add_task(self, file: Path, caller: Caller) -> Reply:
-        person = require(caller, LAUNCH, "add a task")
-        if caller.origin == "slack":
-            self._require_inside_roots([str(file)])
-        task = tasks.read_task_file(file)
-        if caller.origin == "slack":
-            self._require_inside_roots(list(task.data.files().values()))
-        return self._register(task, file.read_text(encoding="utf-8"), person)
-
-    def _register(self, task: Task, toml: str, person: Person) -> Reply:
-        """Read a task's data and keep both."""
-        dataset = inspect_task(task)
-        added = tasks.add_task(self.ledger, task, dataset, toml, person.name)
-        stored = self.home.task_file(added.task.name, added.task.version)
-        stored.parent.mkdir(parents=True, exist_ok=True)
-        stored.write_text(toml, encoding="utf-8")
-        return answers.task(added, added=True)
+        return self.registry.answer(command, caller)
 
     def _run(self, command: Command, caller: Caller, key: str) -> Reply:
         person = self._may_launch(caller)
@@ -321,7 +262,7 @@ class Actions:
         if not new and (run.spec, run.requested_by) != (spec, person.name):
             raise WrongState(
                 f"This key was used before, for {run.id} by {run.requested_by}: "
-                f"{answers.describe(run.spec)}. Take another key for another run."
+                f"{phrases.describe(run.spec)}. Take another key for another run."
             )
         return run
 
@@ -461,18 +402,6 @@ class Actions:
                 dedupe_key=f"slow:{key}",
             )
         return Reply("Looking at the data; the answer follows here.", later=True)
-
-    def _require_inside_roots(self, paths: list[str]) -> None:
-        """From chat, only files below the data roots can be named; links are followed first."""
-        roots = [Path(root).resolve() for root in self.settings.data.roots]
-        for path in paths:
-            real = Path(path).resolve()
-            if not any(real.is_relative_to(root) for root in roots):
-                listed = ", ".join(str(root) for root in roots) or "none is set"
-                raise NotAllowed(
-                    f"{path!r} is outside the data roots ({listed}). From chat only files below "
-                    "them can be named; an admin sets them under [data] in tuneboard.toml."
-                )
 
 
 def _is_slow(command: Command) -> bool:

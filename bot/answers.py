@@ -1,9 +1,9 @@
 """From facts to a Reply: the words people read, and the JSON programs read. No decisions here."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from bot import as_json, phrases
 from bot.commands import VERBS, Verb
 from bot.replies import Reply, table
 from storage import errors, openings, reviews
@@ -14,10 +14,8 @@ from storage.records import (
     MEASURED_ON_TEST,
     Check,
     DatasetVersion,
-    Event,
     EvidenceSummary,
     Metric,
-    Outcome,
     Prospect,
     Review,
     Run,
@@ -37,16 +35,6 @@ Evidence = tuple[EvidenceSummary | None, tuple[Metric, ...], tuple[Check, ...], 
 
 UNREADABLE = "The evidence cannot be read."
 SEALED = "The test set is sealed: scores on test are shown when the run is put up for review."
-
-WORDS = {
-    Outcome.PASS: "pass",
-    Outcome.WARN: "warning",
-    Outcome.FAIL: "FAIL",
-    Outcome.NOT_RUN: "not run",
-}
-
-GATE_WORDS = {"eligible": "eligible", "needs_review": "needs review", "blocked": "BLOCKED"}
-EFFECT_WORDS = {"block": "blocks:", "warn": "warns:", "waived": "waived:"}
 
 
 def help_all() -> Reply:
@@ -82,7 +70,7 @@ def tasks(found: Sequence[RegisteredTask]) -> Reply:
     return Reply(
         f"{len(found)} task{'s' if len(found) > 1 else ''}.",
         table=table(columns, rows),
-        data={"tasks": [task_json(item) for item in found]},
+        data={"tasks": [as_json.task_json(item) for item in found]},
     )
 
 
@@ -93,7 +81,7 @@ def task(item: RegisteredTask, *, added: bool = False) -> Reply:
         f"Primary metric {item.task.primary_metric}; {_of_labels(item.dataset.labels)}",
         *data_lines(item.dataset),
     ]
-    return Reply("\n".join(lines), data={"task": task_json(item)})
+    return Reply("\n".join(lines), data={"task": as_json.task_json(item)})
 
 
 def data_lines(dataset: DatasetVersion) -> list[str]:
@@ -139,7 +127,7 @@ def plan(
     active = ledger.count_runs(states=(RunState.ACTIVE,))
     before = _seconds_before(spec, ledger, home)
     lines = [
-        f"*Plan*: {describe(spec)}. Nothing was started.",
+        f"*Plan*: {phrases.describe(spec)}. Nothing was started.",
         *data_lines(prospect.dataset),
         *([f"Memory: {prospect.memory.in_words()}"] if prospect.memory else []),
         *[f"Problem: {problem}" for problem in prospect.problems],
@@ -176,8 +164,8 @@ def _cost_ahead(seconds: float | None, price: tuple[float, str] | None) -> str:
 
 def launched(run: Run, place: int | None) -> Reply:
     where = f"queued at place {place}" if place else run.state.value
-    text = f"Run `{run.id}` is {where}: {describe(run.spec)}."
-    return Reply(text, run_id=run.id, data={"run": run_json(run, None)})
+    text = f"Run `{run.id}` is {where}: {phrases.describe(run.spec)}."
+    return Reply(text, run_id=run.id, data={"run": as_json.run_json(run, None)})
 
 
 def launched_all(replies: Sequence[Reply]) -> Reply:
@@ -191,21 +179,23 @@ def launched_all(replies: Sequence[Reply]) -> Reply:
 def cancelling(run: Run) -> Reply:
     ended = run.state is RunState.CANCELLED
     text = f"Run `{run.id}` is cancelled." if ended else f"Run `{run.id}` saves and ends."
-    return Reply(text, run_id=run.id, data={"run": run_json(run, None)})
+    return Reply(text, run_id=run.id, data={"run": as_json.run_json(run, None)})
 
 
 def queue(ledger: Ledger) -> Reply:
     found = (*ledger.runs(states=(RunState.ACTIVE,)), *ledger.waiting(MOST_WAITING))
     if not found:
         return Reply("Nothing is running and nothing waits.", data={"runs": []})
-    rows = [(run.id, run.state.value, describe(run.spec), run.requested_by) for run in found]
+    rows = [
+        (run.id, run.state.value, phrases.describe(run.spec), run.requested_by) for run in found
+    ]
     active = sum(run.state is RunState.ACTIVE for run in found)
     waiting = ledger.count_runs(states=(RunState.QUEUED,))
     first = f" The first {MOST_WAITING} of them:" if waiting > MOST_WAITING else ""
     return Reply(
         f"{active} running, {waiting} waiting.{first}",
         table=table(("run", "state", "what", "by"), rows),
-        data={"runs": [run_json(run, None) for run in found]},
+        data={"runs": [as_json.run_json(run, None) for run in found]},
     )
 
 
@@ -213,13 +203,19 @@ def runs(found: Sequence[Run], home: Home, ledger: Ledger) -> Reply:
     if not found:
         return Reply("No runs yet. `run task=… method=…` starts one.", data={"runs": []})
     rows = [
-        (run.id, run.state.value, describe(run.spec), _primary(run, home, ledger), run.requested_by)
+        (
+            run.id,
+            run.state.value,
+            phrases.describe(run.spec),
+            _primary(run, home, ledger),
+            run.requested_by,
+        )
         for run in found
     ]
     return Reply(
         f"The newest {len(found)} runs." if len(found) > 1 else "One run.",
         table=table(("run", "state", "what", "result", "by"), rows),
-        data={"runs": [run_json(run, _summary(home.run(run.id))) for run in found]},
+        data={"runs": [as_json.run_json(run, _summary(home.run(run.id))) for run in found]},
     )
 
 
@@ -236,21 +232,21 @@ def run(
     checks = standing.checks if standing else found_checks
     place = ledger.queue_place(found.id)
     lines = [
-        f"Run `{found.id}` is *{found.state.value}*: {describe(found.spec)}.",
+        f"Run `{found.id}` is *{found.state.value}*: {phrases.describe(found.spec)}.",
         *([f"It is at place {place} in the queue."] if place else []),
         *([f"{found.reason}"] if found.reason and found.state.ended else []),
-        *([progress_line(event)] if (event := newest_event(found, folder)) else []),
-        *([engine_line(summary)] if summary else []),
+        *([phrases.progress_line(event)] if (event := phrases.newest_event(found, folder)) else []),
+        *([phrases.engine_line(summary)] if summary else []),
         *([note] if note else []),
-        *[metric_line(metric) for metric in headline(found.spec, metrics)],
-        *[stage_line(metric) for metric in metrics if metric.group.startswith("stage:")],
-        *[check_line(check) for check in checks],
-        *(gate_lines(gate) if gate else []),
+        *[phrases.metric_line(metric) for metric in phrases.headline(found.spec, metrics)],
+        *[phrases.stage_line(metric) for metric in metrics if metric.group.startswith("stage:")],
+        *[phrases.check_line(check) for check in checks],
+        *(phrases.gate_lines(gate) if gate else []),
     ]
     data = {
-        "run": run_json(found, summary),
-        "metrics": [metric_json(metric) for metric in metrics],
-        "checks": [check_json(check) for check in checks],
+        "run": as_json.run_json(found, summary),
+        "metrics": [as_json.metric_json(metric) for metric in metrics],
+        "checks": [as_json.check_json(check) for check in checks],
         "gate": gate.model_dump(mode="json") if gate else None,
         "sealed": hidden,
     }
@@ -297,11 +293,11 @@ def _top_row(row: Standing, *, priced: bool) -> tuple[str, ...]:
         str(row.tie_group or "–"),
         row.run_id,
         row.method.value,
-        number(row.primary),
-        difference_words(row),
+        phrases.number(row.primary),
+        phrases.difference_words(row),
         *((_cost(row),) if priced else ()),
-        ", ".join(flag_words(row.checks)) or "none",
-        f"{GATE_WORDS[row.gate.status]} ({row.gate.counts})" if row.gate else "–",
+        ", ".join(phrases.flag_words(row.checks)) or "none",
+        f"{phrases.GATE_WORDS[row.gate.status]} ({row.gate.counts})" if row.gate else "–",
         row.status,
     )
 
@@ -316,7 +312,7 @@ def submitted(review: Review, gate: Gate) -> Reply:
     lines = [
         f"Review `{review.id}` of run `{review.run_id}` is open; it needs {needed} "
         f"approval{'s' if needed > 1 else ''} by somebody else.",
-        *gate_lines(gate),
+        *phrases.gate_lines(gate),
     ]
     return Reply(
         "\n".join(lines),
@@ -330,7 +326,7 @@ def waived(given: Waiver, gate: Gate) -> Reply:
     lines = [
         f"`{given.check}` is waived for run `{given.run_id}` until {given.until}, by "
         f"{given.person}: {given.reason}. It stays visible.",
-        *gate_lines(gate),
+        *phrases.gate_lines(gate),
     ]
     data = {"waiver": given.model_dump(mode="json"), "gate": gate.model_dump(mode="json")}
     return Reply("\n".join(lines), run_id=given.run_id, data=data)
@@ -353,169 +349,7 @@ def decided(result: reviews.Decided) -> Reply:
     )
 
 
-# --- words for one thing, shared with the cards in chat -------------------------------------------
-
-
-def describe(spec: RunSpec) -> str:
-    """`lora on minilm for tickets, seed 1`."""
-    base = f" on {spec.base.name}" if spec.base else f" {spec.label}" if spec.label else ""
-    asked = spec.training.model_dump(exclude_none=True)
-    settings = "".join(f", {key} {value:g}" for key, value in asked.items())
-    if spec.scoring != "auto":
-        settings += f", scoring {spec.scoring}"
-    if spec.subset is not None:
-        settings += f", {100 * spec.subset:g} % of train"
-    if spec.mix:
-        others = ", ".join(f"{one.task.name}:{one.weight:g}" for one in spec.mix)
-        settings += f", learnt with {others}"
-    if spec.shared is not None:
-        settings += f" in {spec.shared.run_id}"
-    if spec.parent is not None:
-        settings += f", from {spec.parent.run_id}"
-    return f"{spec.method.value}{base} for {spec.task.name}, seed {spec.seed}{settings}"
-
-
-def number(metric: Metric) -> str:
-    """`0.947 (0.931–0.960)`, or why there is none."""
-    if metric.value is None:
-        return "not measured"
-    interval = (
-        f" ({metric.low:.3f}–{metric.high:.3f})"
-        if metric.low is not None and metric.high is not None
-        else ""
-    )
-    return f"{metric.value:.3f}{interval}"
-
-
-def metric_line(metric: Metric) -> str:
-    why = f": {metric.missing_because}" if metric.value is None else f", n = {metric.n:,}"
-    return f"{metric.name} on {metric.split}: {number(metric)}{why}"
-
-
-def stage_line(metric: Metric) -> str:
-    """What an earlier stage's test says of this stage's weights."""
-    task = metric.group.removeprefix("stage:")
-    return f"after this stage {task} is at {metric.name} {number(metric)}, n = {metric.n:,}"
-
-
-def check_line(check: Check) -> str:
-    return f"{check.id}: {WORDS[check.outcome]}. {check.reason}"
-
-
-def gate_lines(gate: Gate) -> list[str]:
-    """What the policy says: the status with its counts, then what blocks, warns or is waived."""
-    lines = [f"Policy: *{GATE_WORDS[gate.status]}* ({gate.counts})."]
-    for finding in gate.findings:
-        if finding.effect in {"block", "warn", "waived"}:
-            lines.append(f"{EFFECT_WORDS[finding.effect]} {finding.id}: {finding.reason}")
-        if finding.waiver:
-            waiver = finding.waiver
-            lines.append(f"waived by {waiver.person} until {waiver.until}: {waiver.reason}")
-    return lines
-
-
-def engine_line(summary: EvidenceSummary) -> str:
-    return f"Engine: {summary.engine} on {summary.device}. {summary.engine_reason}"
-
-
-def progress_line(event: Event, *, stage: bool = True) -> str:
-    """The newest event of a live run in words, with or without the name of its stage."""
-    parts = [event.stage or event.kind] if stage else []
-    if event.step is not None and event.steps:
-        parts.append(f"step {event.step} of {event.steps}")
-    if event.loss is not None:
-        parts.append(f"loss {event.loss:.3f}")
-    if event.eta_s is not None:
-        parts.append(f"about {event.eta_s:.0f} s left")
-    said = [", ".join(parts)] if parts else []
-    return ": ".join([*said, *([event.message] if event.message else [])])
-
-
-def headline(spec: RunSpec, metrics: Sequence[Metric]) -> list[Metric]:
-    """The numbers a person asks for first: the primary metric, then the usual ones.
-
-    They are of the test split; of validation where those of test are sealed.
-    """
-    names = dict.fromkeys((spec.task.primary_metric, "accuracy", "macro_f1", "roc_auc"))
-    whole = [m for m in metrics if not m.group]
-    split = "test" if any(m.split == "test" for m in whole) else "validation"
-    shown = {m.name: m for m in whole if m.split == split}
-    return [shown[name] for name in names if name in shown]
-
-
-def flag_words(checks: Sequence[Check]) -> list[str]:
-    """The checks that did not pass, with their outcome."""
-    flagged = [check for check in checks if check.outcome in {Outcome.WARN, Outcome.FAIL}]
-    return [f"{check.id} {WORDS[check.outcome]}" for check in flagged]
-
-
-def difference_words(row: Standing) -> str:
-    """How a run stands to the best baseline, in points and words."""
-    if row.difference is None:
-        return "is a baseline" if row.method.is_baseline else "not compared"
-    diff = row.difference
-    word = "better" if diff.low > 0 else "worse" if diff.high < 0 else "cannot be told apart"
-    return f"{diff.value:+.3f} ({diff.low:+.3f} to {diff.high:+.3f}), {word}"
-
-
-def total_seconds(summary: EvidenceSummary) -> float:
-    """From reading the data to complete evidence."""
-    return round(sum(summary.seconds.values()), 3)
-
-
-def newest_event(found: Run, folder: RunFolder) -> Event | None:
-    """What an active run last reported."""
-    if found.state is not RunState.ACTIVE or found.attempt == 0:
-        return None
-    events = folder.events(found.attempt).events
-    return events[-1] if events else None
-
-
-# --- JSON -----------------------------------------------------------------------------------------
-
-
-def run_json(found: Run, summary: EvidenceSummary | None) -> Mapping[str, Any]:
-    """The object `run` of every command that is about a run."""
-    spec = found.spec
-    return {
-        "id": found.id,
-        "state": found.state.value,
-        "reason": found.reason,
-        "task": spec.task.name,
-        "task_version": spec.task.version,
-        "method": spec.method.value,
-        "base": spec.base.name if spec.base else None,
-        "seed": spec.seed,
-        "engine": summary.engine if summary else None,
-        "engine_reason": summary.engine_reason if summary else None,
-        "device": summary.device if summary else None,
-        "seconds": total_seconds(summary) if summary else None,
-        "attempt": found.attempt,
-        "requested_by": found.requested_by,
-        "dataset": spec.dataset_digest,
-        "training": dict(summary.training) if summary else None,
-        "notes": list(summary.notes) if summary else [],
-        "created_at": found.created_at.isoformat(),
-        "updated_at": found.updated_at.isoformat(),
-    }
-
-
-def metric_json(metric: Metric) -> Mapping[str, Any]:
-    return metric.model_dump(mode="json")
-
-
-def check_json(check: Check) -> Mapping[str, Any]:
-    return check.model_dump(mode="json")
-
-
-def task_json(item: RegisteredTask) -> Mapping[str, Any]:
-    """A task with what was found in its data."""
-    return {
-        **item.task.model_dump(mode="json"),
-        "labels": list(item.dataset.labels),
-        "dataset": item.dataset.model_dump(mode="json"),
-        "added_by": item.added_by,
-    }
+# --- inside ---------------------------------------------------------------------------------------
 
 
 def evidence(folder: RunFolder, *, hidden: bool = False) -> Evidence:
@@ -552,9 +386,9 @@ def _primary(found: Run, home: Home, ledger: Ledger) -> str:
     summary, metrics, _, note = evidence(home.run(found.id), hidden=hidden)
     if summary is None:
         return found.reason[:60] if found.state is RunState.FAILED else note or "–"
-    best = headline(found.spec, metrics)
+    best = phrases.headline(found.spec, metrics)
     where = " (validation)" if hidden else ""
-    return f"{best[0].name} {number(best[0])}{where}" if best else "–"
+    return f"{best[0].name} {phrases.number(best[0])}{where}" if best else "–"
 
 
 def _seconds_before(spec: RunSpec, ledger: Ledger, home: Home) -> float | None:
@@ -563,7 +397,7 @@ def _seconds_before(spec: RunSpec, ledger: Ledger, home: Home) -> float | None:
         same = found.spec.method is spec.method and found.spec.base == spec.base
         summary = _summary(home.run(found.id)) if same else None
         if summary:
-            return total_seconds(summary)
+            return phrases.total_seconds(summary)
     return None
 
 

@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot import answers, bases, limits
+from bot import answers, as_json, bases, limits, phrases
 from bot.access import Caller
 from bot.commands import VERBS as COMMANDS
 from bot.commands import Command
 from bot.hosts.inspection import look_at_bases
 from bot.hosts.projection_child import ask_child
-from bot.redaction import redact
 from bot.replies import Reply, table
 from bot.settings import Settings
 from storage import openings, published, tasks
@@ -24,7 +23,6 @@ from storage.ledger import Ledger
 from storage.records import BaseRef, Check, Metric, Outcome, Run
 
 LOG_LINES = 30
-LOG_BYTES = 64_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +45,13 @@ def metrics(desk: Desk, command: Command, caller: Caller) -> Reply:
     if summary is None:
         raise WrongState(f"{run.id} is {run.state.value}; it has no numbers. {note}".strip())
     rows = [
-        (m.name, m.split, m.group or "all", answers.number(m), f"{m.n:,}", m.missing_because or "")
+        (m.name, m.split, m.group or "all", phrases.number(m), f"{m.n:,}", m.missing_because or "")
         for m in found
     ]
-    lines = [f"{len(found)} numbers of `{run.id}`: {answers.describe(run.spec)}."]
+    lines = [f"{len(found)} numbers of `{run.id}`: {phrases.describe(run.spec)}."]
     lines += [note] if note else []
     columns = ("metric", "split", "rows", "value", "n", "not measured because")
-    data = {"run": run.id, "metrics": [answers.metric_json(m) for m in found]}
+    data = {"run": run.id, "metrics": [as_json.metric_json(m) for m in found]}
     return Reply("\n".join(lines), table=table(columns, rows), run_id=run.id, data=data)
 
 
@@ -73,7 +71,7 @@ def why(desk: Desk, command: Command, caller: Caller) -> Reply:
     lines = [f"`{run.id}`: {len(flagged)} flags, {len(missing)} not measured."]
     lines += [line for check in flagged for line in _reasons(run, check)]
     lines += [f"not run {check.id}: {check.reason}" for check in missing]
-    data = {"run": run.id, "checks": [answers.check_json(check) for check in (*flagged, *missing)]}
+    data = {"run": run.id, "checks": [as_json.check_json(check) for check in (*flagged, *missing)]}
     return Reply("\n".join(lines), run_id=run.id, data=data)
 
 
@@ -82,14 +80,10 @@ def logs(desk: Desk, command: Command, caller: Caller) -> Reply:
     run = desk.ledger.run(_words(command, 1)[0])
     if not run.attempt:
         raise WrongState(f"{run.id} is {run.state.value} and has no log yet.")
-    place = desk.home.run(run.id).log_file(run.attempt)
     try:
-        with place.open("rb") as stream:
-            stream.seek(max(0, place.stat().st_size - LOG_BYTES))
-            text = stream.read().decode("utf-8", "replace")
+        lines = desk.home.run(run.id).log_tail(run.attempt, LOG_LINES)
     except FileNotFoundError as error:
         raise WrongState(f"Attempt {run.attempt} of {run.id} left no log.") from error
-    lines = [redact(line) for line in text.splitlines()[-LOG_LINES:]]
     head = f"The last {len(lines)} lines of attempt {run.attempt} of `{run.id}`."
     data = {"run": run.id, "attempt": run.attempt, "lines": lines}
     return Reply(head, table=table(("log",), [(line,) for line in lines]), run_id=run.id, data=data)
@@ -104,8 +98,8 @@ def compare(desk: Desk, command: Command, caller: Caller) -> Reply:
     if gain["low"] > 0 or gain["high"] < 0:
         word = "better than" if gain["low"] > 0 else "worse than"
     lines = [
-        f"`{one.id}` ({answers.describe(one.spec)})",
-        f"`{other.id}` ({answers.describe(other.spec)})",
+        f"`{one.id}` ({phrases.describe(one.spec)})",
+        f"`{other.id}` ({phrases.describe(other.spec)})",
         f"In {metric} on the same {gain['n']:,} {found['split']} rows the first is {word} the "
         f"second: {gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}), p = "
         f"{gain['p']:.2g}. {_second_opinion(gain)}",
@@ -116,7 +110,7 @@ def compare(desk: Desk, command: Command, caller: Caller) -> Reply:
     asked = found["asked"]
     lines += [f"Differs: {key} {pair[0]} / {pair[1]}" for key, pair in asked.items()]
     rows = [
-        (row["name"], *(answers.number(Metric.model_validate(value)) for value in row["values"]))
+        (row["name"], *(phrases.number(Metric.model_validate(value)) for value in row["values"]))
         for row in found["metrics"]
     ]
     return Reply("\n".join(lines), table=table(("metric", one.id, other.id), rows), data=found)
@@ -151,7 +145,7 @@ def datasets(desk: Desk, command: Command, caller: Caller) -> Reply:
             )
         )
     columns = ("task", "data", "train/validation/test", "labels", "licence", "by")
-    data = {"datasets": [answers.task_json(item) for item in found]}
+    data = {"datasets": [as_json.task_json(item) for item in found]}
     return Reply(f"{len(found)} data sets.", table=table(columns, rows), data=data)
 
 
@@ -239,7 +233,7 @@ def _words(command: Command, count: int) -> Sequence[str]:
 
 
 def _reasons(run: Run, check: Check) -> list[str]:
-    lines = [f"*{answers.WORDS[check.outcome]} {check.id}*: {check.reason}"]
+    lines = [f"*{phrases.WORDS[check.outcome]} {check.id}*: {check.reason}"]
     lines += [f"What to do: {check.advice}"] if check.advice else []
     lines += [f"For example: `rerun {run.id} {check.relaunch}`"] if check.relaunch else []
     return lines

@@ -26,7 +26,7 @@ from bot.hosts import locks
 from bot.hosts.inspection import look_at_bases
 from bot.replies import Reply, table
 from bot.settings import Secrets
-from storage import published, reviews
+from storage import chain, published
 from storage.errors import TuneboardError
 from storage.records import BaseRef, now
 
@@ -107,12 +107,12 @@ def _disk(actions: Actions) -> Iterator[Finding]:
 
 
 def _ledger(actions: Actions) -> Iterator[Finding]:
-    chain = reviews.verify(actions.ledger)
-    if chain.problem:
+    found = chain.verify(actions.ledger)
+    if found.problem:
         mend = "Keep a copy of the home, and compare with a backup: decisions were altered."
-        yield Finding("decisions", "bad", chain.problem, mend)
+        yield Finding("decisions", "bad", found.problem, mend)
         return
-    yield Finding("decisions", "good", f"{chain.length}, unbroken")
+    yield Finding("decisions", "good", f"{found.length}, unbroken")
 
 
 def _board(actions: Actions) -> Iterator[Finding]:

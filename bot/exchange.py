@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bot import answers
+from bot import as_json
 from bot.access import LAUNCH, Caller, require
 from bot.actions import Actions
 from bot.commands import did_you_mean
@@ -61,7 +61,7 @@ def import_predictions(actions: Actions, words: Sequence[str]) -> Reply:
             raise
         run = record_import(actions.ledger, run_id, spec, key, person.name)
     text = f"Run `{run.id}` is {run.spec.label}, imported on {run.spec.task.name}."
-    return Reply(text, run_id=run.id, data={"run": answers.run_json(run, None)})
+    return Reply(text, run_id=run.id, data={"run": as_json.run_json(run, None)})
 
 
 def export(actions: Actions, words: Sequence[str]) -> Reply:

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from bot import specs
 from bot.access import LAUNCH, Caller, require
 from bot.actions import Actions
-from bot.answers import number
 from bot.commands import Command, parse_words
 from bot.hosts.work import Worker
+from bot.phrases import number
 from bot.replies import Reply, table
 from bot.settings import os_user
 from storage.errors import BadInput

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version as installed_version
 
-from bot import answers, exchange, policies
+from bot import answers, exchange, phrases, policies
 from bot.actions import Actions
 from bot.commands import VERBS as CHAT_VERBS
 from bot.commands import Verb
@@ -17,7 +17,7 @@ from bot.hosts.projection_child import ask_child, publish_now
 from bot.hosts.work import Worker
 from bot.paths import path_of
 from bot.replies import Reply, table
-from storage import published, reviews
+from storage import chain, published
 from storage.errors import BadInput
 from storage.home import Home
 from storage.records import RunState
@@ -107,13 +107,13 @@ class _Teller:
 
     def tell(self) -> None:
         run = self._actions.ledger.run(self._run_id)
-        event = answers.newest_event(run, self._actions.home.run(self._run_id))
+        event = phrases.newest_event(run, self._actions.home.run(self._run_id))
         stage = event.stage if event else run.state.value
         due = time.monotonic() - self._told_at > TELL_EVERY_S
         if stage == self._stage and not (due and event and event.step):
             return
         self._stage, self._told_at = stage, time.monotonic()
-        line = answers.progress_line(event) if event else stage
+        line = phrases.progress_line(event) if event else stage
         sys.stderr.write(f"{self._run_id}: {line}\n")
 
 
@@ -144,13 +144,13 @@ def _doctor(actions: Actions, words: Sequence[str]) -> Reply:
 
 def _verify(actions: Actions, words: Sequence[str]) -> Reply:
     """Walk along the chain of decisions."""
-    chain = reviews.verify(actions.ledger)
-    data = {"decisions": chain.length, "head": chain.head, "problem": chain.problem}
-    if chain.problem:
-        text = f"The decisions are NOT as they were written: {chain.problem}."
+    found = chain.verify(actions.ledger)
+    data = {"decisions": found.length, "head": found.head, "problem": found.problem}
+    if found.problem:
+        text = f"The decisions are NOT as they were written: {found.problem}."
         return Reply(text, data=data, exit_code=1)
     return Reply(
-        f"{chain.length} decisions, unbroken. Head `{chain.head[:12]}`; compare it with the one in "
+        f"{found.length} decisions, unbroken. Head `{found.head[:12]}`; compare it with the one in "
         "the newest approval message.",
         data=data,
     )

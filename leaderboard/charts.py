@@ -6,7 +6,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from storage.board_rows import BoardRow, Confusion, CurvePoint, LadderRow
+from storage.board_rows import BoardRow, Confusion, CurvePoint, LadderRow, SurenessRow
+from trainer.evaluate.intervals import wilson
 
 HEIGHT = 300
 _GREY, _BLUE, _GOLD = "#7a8791", "#2f86c1", "#c98a1b"
@@ -101,6 +102,43 @@ def confusion(rows: Sequence[Confusion], labels: Sequence[str]) -> Any:
         )
     height = HEIGHT if len(labels) <= _SHOWN_LABELS else 18 * len(labels)
     return alt.layer(*layers).properties(height=height)
+
+
+def reliability(rows: Sequence[SurenessRow]) -> Any:
+    """How often the model is right by how sure it is, with 95 % intervals, beside the diagonal."""
+    found = []
+    for row in rows:
+        between = wilson(row.right_rows, row.n)
+        share = row.right_rows / row.n
+        found.append(
+            {
+                "sure": row.confidence,
+                "right": share,
+                "low": between.low,
+                "high": between.high,
+                "rows": row.n,
+            }
+        )
+    straight = alt.Chart(pd.DataFrame([{"sure": 0.0, "right": 0.0}, {"sure": 1.0, "right": 1.0}]))
+    share = alt.Axis(format="%", grid=False, tickCount=5)
+    x = alt.X("sure:Q", title="sure to", scale=alt.Scale(domain=[0, 1]), axis=share)
+    y = alt.Y("right:Q", title="right", scale=alt.Scale(domain=[0, 1]), axis=share)
+    base = alt.Chart(pd.DataFrame(found)).encode(
+        x=x,
+        tooltip=[
+            alt.Tooltip("sure:Q", format=".1%"),
+            alt.Tooltip("right:Q", format=".1%"),
+            "rows:Q",
+        ],
+    )
+    layers = [
+        straight.mark_line(color=_GREY, strokeDash=[2, 3], strokeWidth=1).encode(x=x, y=y),
+        base.mark_rule(color=_BLUE, strokeWidth=2, opacity=0.5).encode(
+            y=alt.Y("low:Q", title="right"), y2="high:Q"
+        ),
+        base.mark_point(color=_BLUE, filled=True, size=60, opacity=1).encode(y=y),
+    ]
+    return alt.layer(*layers).properties(height=HEIGHT)
 
 
 def validation_curves(found: Mapping[str, Sequence[CurvePoint]]) -> Any:

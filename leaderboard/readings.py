@@ -33,12 +33,14 @@ from storage.board_rows import (
     RunPage,
     StageRow,
     Step,
+    SurenessRow,
     TaskRow,
     UsageRow,
     VersionRow,
     VoteCount,
     WeekRow,
 )
+from storage.errors import UserError
 from storage.export import export_board
 from storage.home import Home
 from storage.judgements import TaskNotes, Worth
@@ -147,6 +149,19 @@ class Readings:
 
     def confusion(self, run_id: str) -> list[Confusion]:
         return _kept(_of_home(reader.confusion), self.home.path, run_id)
+
+    def calibration(self, run_id: str) -> list[SurenessRow]:
+        return _kept(_of_home(reader.calibration), self.home.path, run_id)
+
+    def environment(self, run_id: str) -> dict[str, Any]:
+        return self.home.run(run_id).environment()
+
+    def log_tail(self, run_id: str, attempt: int, lines: int) -> list[str]:
+        """The end of the log of an attempt; empty where it left none."""
+        try:
+            return self.home.run(run_id).log_tail(attempt, lines)
+        except (FileNotFoundError, UserError):
+            return []
 
     def mistakes(self, run_id: str) -> list[Mistake]:
         return _kept(_of_home(reader.mistakes), self.home.path, run_id)

@@ -34,6 +34,7 @@ from storage.board_rows import (
     Said,
     StageRow,
     Step,
+    SurenessRow,
     TaskRow,
     UsageRow,
     VersionRow,
@@ -270,6 +271,11 @@ def versions(snapshot: Path, task: str) -> list[VersionRow]:
 def confusion(home: Home, run_id: str) -> list[Confusion]:
     """Pairs of true and predicted label on test; empty where the file is not there."""
     return _parquet(home, run_id, PREDICTIONS, Confusion, "confusion", "predictions")
+
+
+def calibration(home: Home, run_id: str) -> list[SurenessRow]:
+    """Tenths of the test rows by how sure the run was; empty where it gives no probabilities."""
+    return _parquet(home, run_id, PREDICTIONS, SurenessRow, "calibration", "predictions")
 
 
 def mistakes(home: Home, run_id: str, limit: int = 12) -> list[Mistake]:

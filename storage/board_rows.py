@@ -264,6 +264,15 @@ class Confusion:
 
 
 @dataclass(frozen=True, slots=True)
+class SurenessRow:
+    """A tenth of the test rows: how sure the model was of them, and how many it had right."""
+
+    confidence: float
+    right_rows: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
 class WeekRow:
     """What happened to a task in the last days."""
 

@@ -2,28 +2,23 @@
 
 A review is bound to a digest of its evidence: the manifest of the run, the task's policy, and the
 manifests of the runs it was compared with, all hashed again from the files at every decision.
-Decisions are only ever inserted. Each carries the hash of the one before it, so that an edited or
-deleted one is found; a tail cut off is found by the counter, and by the head shown in chat.
+Rows are in `review_rows.py`, the chain of decisions in `chain.py`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Protocol
 
-from sqlalchemy import Connection, bindparam, text
-from sqlalchemy.engine import Row
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, text
 
 from storage import outbox
-from storage.database import new_id, next_number
+from storage.chain import append
+from storage.database import new_id
 from storage.errors import (
     BadInput,
     Blocked,
     CorruptFolder,
     EvidenceChanged,
     NotAllowed,
-    UnknownName,
     WrongState,
 )
 from storage.gate import gate
@@ -46,20 +41,20 @@ from storage.records import (
     digest_of,
     now,
 )
+from storage.review_rows import (
+    decisions,
+    find_decision,
+    get,
+    insert_review,
+    review_in,
+    reviews,
+    reviews_of,
+)
 from storage.states import REVIEW_STEPS, require_step
 from storage.waivers import waivers
 
-GENESIS = "0" * 64
-"""What the first decision names as the hash before it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """What a walk along the decisions found. `problem` is empty where all is as written."""
-
-    length: int
-    head: str
-    problem: str = ""
+__all__ = ["decisions", "get", "reviews"]
+"""Reading is offered here, too: whoever acts on reviews reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +108,7 @@ def submit(
     with ledger.write(durable=True) as db:
         if run.spec.task.sealed:
             open_scores(db, run, test_digest, person.name)
-        for found in _reviews_of(db, run.id):
+        for found in reviews_of(db, run.id):
             if found.state is ReviewState.IN_REVIEW and found.evidence_digest == digest:
                 return found
             if found.state is ReviewState.IN_REVIEW:
@@ -139,7 +134,7 @@ def submit(
             created_at=at,
             updated_at=at,
         )
-        _insert(db, review)
+        insert_review(db, review)
         record_transition(db, "review", review.id, "", review.state, person.name, "submitted")
         _show(db, review)
         return review
@@ -192,11 +187,11 @@ def decide(
     if verdict is Verdict.APPROVE:
         _require_unblocked(gate_of(ledger, home, run, policy, board_checks))
     with ledger.write(durable=True) as db:
-        review = _get(db, review_id)
-        if before := _find_decision(db, review_id, person):
+        review = review_in(db, review_id)
+        if before := find_decision(db, review_id, person):
             return _said_before(review, before, verdict)
         _require_open(review)
-        decision = _append(db, review, person.name, verdict, reason)
+        decision = append(db, review, person.name, verdict, reason)
         return Decided(decision, _settle(db, review, verdict, person.name, reason), new=True)
 
 
@@ -208,7 +203,7 @@ def withdraw(ledger: Ledger, review_id: str, person: Person, reason: str) -> Rev
         WrongState: The review is closed.
     """
     with ledger.write(durable=True) as db:
-        review = _get(db, review_id)
+        review = review_in(db, review_id)
         if review.requested_by not in person.names and Role.ADMIN not in person.roles:
             raise NotAllowed(
                 f"{review_id} was asked for by {review.requested_by}; only they or an admin may "
@@ -253,55 +248,6 @@ def _require_unblocked(found: Gate) -> None:
             "Mend the run, or have another reviewer waive what can be waived; "
             "rejecting is possible."
         )
-
-
-def get(ledger: Ledger, review_id: str) -> Review:
-    """One review.
-
-    Raises:
-        UnknownName: There is none of this id.
-    """
-    with ledger.read() as db:
-        return _get(db, review_id)
-
-
-def reviews(ledger: Ledger, run_id: str | None = None) -> tuple[Review, ...]:
-    """Reviews, newest first: of one run, or all."""
-    with ledger.read() as db:
-        if run_id:
-            return _reviews_of(db, run_id)
-        rows = db.execute(text("select * from reviews order by created_at desc, id desc"))
-        return tuple(_review(row) for row in rows)
-
-
-def decisions(ledger: Ledger, review_id: str | None = None) -> tuple[Decision, ...]:
-    """Decisions in the order they were made: of one review, or all."""
-    query = "select * from decisions where :id = '' or review_id = :id order by seq"
-    with ledger.read() as db:
-        return tuple(_decision(row) for row in db.execute(text(query), {"id": review_id or ""}))
-
-
-def verify(ledger: Ledger) -> Chain:
-    """Walk along the decisions and say what was edited, deleted or cut off."""
-    try:
-        found = decisions(ledger)
-    except (ValueError, SQLAlchemyError) as error:
-        first = str(error).splitlines()[0]
-        return Chain(0, GENESIS, f"a decision was edited so that it cannot be read ({first})")
-    previous = GENESIS
-    for expected, decision in enumerate(found, 1):
-        if decision.seq != expected:
-            return Chain(len(found), previous, f"decision {expected} is missing")
-        if decision.previous_hash != previous or decision.hash != _hash(decision):
-            return Chain(len(found), previous, f"decision {decision.seq} was edited")
-        previous = decision.hash
-    return Chain(len(found), previous, _cut_off(ledger, len(found)) or _unearned(ledger, found))
-
-
-def head(ledger: Ledger) -> str:
-    """The hash of the newest decision."""
-    with ledger.read() as db:
-        return _head(db)
 
 
 def _require_reviewer(person: Person, run: Run, review: Review) -> None:
@@ -357,7 +303,7 @@ def _move(db: Connection, review: Review, after: ReviewState, actor: str, reason
     )
     record_transition(db, "review", review.id, review.state, after, actor, reason)
     _show(db, review)
-    return _get(db, review.id)
+    return review_in(db, review.id)
 
 
 def _show(db: Connection, review: Review) -> None:
@@ -368,181 +314,6 @@ def _show(db: Connection, review: Review) -> None:
         )
 
 
-def _append(db: Connection, review: Review, person: str, verdict: Verdict, reason: str) -> Decision:
-    """Add a link to the chain; its counter's row is locked, so links cannot fork."""
-    seq = next_number(db, "decision")
-    draft = Decision(
-        seq=seq,
-        review_id=review.id,
-        run_id=review.run_id,
-        person=person,
-        verdict=verdict,
-        reason=reason,
-        evidence_digest=review.evidence_digest,
-        at=now(),
-        previous_hash=_head(db),
-        hash="",
-    )
-    decision = draft.model_copy(update={"hash": _hash(draft)})
-    db.execute(
-        text(
-            "insert into decisions (seq, review_id, run_id, person, verdict, reason,"
-            " evidence_digest, decided_at, previous_hash, hash) values (:seq, :review_id, :run_id,"
-            " :person, :verdict, :reason, :evidence_digest, :at, :previous_hash, :hash)"
-        ),
-        decision.model_dump(mode="json"),
-    )
-    return decision
-
-
-class Link(Protocol):
-    """What a link of the chain holds, wherever it was read from."""
-
-    @property
-    def seq(self) -> int: ...
-    @property
-    def review_id(self) -> str: ...
-    @property
-    def run_id(self) -> str: ...
-    @property
-    def person(self) -> str: ...
-    @property
-    def verdict(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def evidence_digest(self) -> str: ...
-    @property
-    def decided_at(self) -> datetime: ...
-    @property
-    def previous_hash(self) -> str: ...
-
-
-def hash_of_link(link: Link) -> str:
-    """The hash that a decision must have; times without a zone are UTC."""
-    at = link.decided_at if link.decided_at.tzinfo else link.decided_at.replace(tzinfo=UTC)
-    return _hash(
-        Decision(
-            seq=link.seq,
-            review_id=link.review_id,
-            run_id=link.run_id,
-            person=link.person,
-            verdict=Verdict(link.verdict),
-            reason=link.reason,
-            evidence_digest=link.evidence_digest,
-            at=at,
-            previous_hash=link.previous_hash,
-            hash="",
-        )
-    )
-
-
-def _hash(decision: Decision) -> str:
-    return digest_of(decision.model_dump(mode="json", exclude={"hash"}))
-
-
-def _head(db: Connection) -> str:
-    row = db.execute(text("select hash from decisions order by seq desc limit 1")).first()
-    return str(row.hash) if row else GENESIS
-
-
-def _cut_off(ledger: Ledger, length: int) -> str:
-    with ledger.read() as db:
-        written = db.execute(
-            text("select value from counters where name = 'decision'")
-        ).scalar_one()
-    return f"decisions {length + 1} to {written} are missing" if written > length else ""
-
-
-def _unearned(ledger: Ledger, found: Sequence[Decision]) -> str:
-    """What the rows around the chain say that the decisions in it do not bear out."""
-    for review in reviews(ledger):
-        made = [decision for decision in found if decision.review_id == review.id]
-        if problem := _contradiction(review, made, ledger.run(review.run_id).requested_by):
-            return problem
-    return ""
-
-
-def _contradiction(review: Review, made: Sequence[Decision], requested_by: str) -> str:
-    approvals = sum(decision.verdict is Verdict.APPROVE for decision in made)
-    rejected = any(decision.verdict is Verdict.REJECT for decision in made)
-    for decision in made:
-        if decision.person in {requested_by, review.requested_by}:
-            return f"decision {decision.seq} is by {decision.person}, whose own run it is"
-        if (decision.run_id, decision.evidence_digest) != (review.run_id, review.evidence_digest):
-            return f"review {review.id} is not the one that decision {decision.seq} was made on"
-    if review.state is ReviewState.APPROVED and approvals < review.approvals_needed:
-        return f"review {review.id} says approved with {approvals} approvals"
-    if rejected and review.state is not ReviewState.REJECTED:
-        return f"review {review.id} says {review.state.value} and was rejected"
-    return ""
-
-
-def _get(db: Connection, review_id: str) -> Review:
-    row = db.execute(text("select * from reviews where id = :id"), {"id": review_id}).first()
-    if row is None:
-        raise UnknownName(f"There is no review {review_id!r}. `submit RUN` opens one.")
-    return _review(row)
-
-
-def _reviews_of(db: Connection, run_id: str) -> tuple[Review, ...]:
-    rows = db.execute(
-        text("select * from reviews where run_id = :id order by created_at desc, id desc"),
-        {"id": run_id},
-    )
-    return tuple(_review(row) for row in rows)
-
-
 def _decision_of(ledger: Ledger, review_id: str, person: Person) -> Decision | None:
     with ledger.read() as db:
-        return _find_decision(db, review_id, person)
-
-
-def _find_decision(db: Connection, review_id: str, person: Person) -> Decision | None:
-    query = text("select * from decisions where review_id = :id and person in :names").bindparams(
-        bindparam("names", expanding=True)
-    )
-    row = db.execute(query, {"id": review_id, "names": sorted(person.names)}).first()
-    return _decision(row) if row else None
-
-
-def _insert(db: Connection, review: Review) -> None:
-    db.execute(
-        text(
-            "insert into reviews (id, run_id, task, state, requested_by, evidence_digest,"
-            " compared_with, approvals_needed, created_at, updated_at) values (:id, :run_id,"
-            " :task, :state, :requested_by, :evidence_digest, :against, :approvals_needed,"
-            " :created_at, :updated_at)"
-        ),
-        review.model_dump(mode="json") | {"against": ",".join(review.compared_with)},
-    )
-
-
-def _review(row: Row[Any]) -> Review:
-    return Review(
-        id=row.id,
-        run_id=row.run_id,
-        task=row.task,
-        state=ReviewState(row.state),
-        requested_by=row.requested_by,
-        evidence_digest=row.evidence_digest,
-        compared_with=tuple(filter(None, row.compared_with.split(","))),
-        approvals_needed=row.approvals_needed,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
-def _decision(row: Row[Any]) -> Decision:
-    return Decision(
-        seq=row.seq,
-        review_id=row.review_id,
-        run_id=row.run_id,
-        person=row.person,
-        verdict=Verdict(row.verdict),
-        reason=row.reason,
-        evidence_digest=row.evidence_digest,
-        at=row.decided_at,
-        previous_hash=row.previous_hash,
-        hash=row.hash,
-    )
+        return find_decision(db, review_id, person)

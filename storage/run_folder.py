@@ -25,7 +25,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -43,9 +43,13 @@ from storage.records import (
     ShimStart,
     digest_of,
 )
+from storage.redaction import redact
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
+
+LOG_BYTES = 64_000
+"""How much of a log is read for its end."""
 
 _METRICS = TypeAdapter(tuple[Metric, ...])
 _CHECKS = TypeAdapter(tuple[Check, ...])
@@ -87,6 +91,26 @@ class RunFolder:
 
     def attempt(self, number: int) -> Path:
         return self.path / f"attempt-{number}"
+
+    def log_tail(self, number: int, lines: int) -> list[str]:
+        """The last lines of what an attempt put out, without what looks like a secret.
+
+        Raises:
+            FileNotFoundError: It left no log.
+        """
+        place = self.log_file(number)
+        with place.open("rb") as stream:
+            stream.seek(max(0, place.stat().st_size - LOG_BYTES))
+            text = stream.read().decode("utf-8", "replace")
+        return [redact(line) for line in text.splitlines()[-lines:]]
+
+    def environment(self) -> dict[str, Any]:
+        """What the run ran on; empty where that is not there or cannot be read."""
+        try:
+            found = json.loads((self.evidence / "environment.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def log_file(self, number: int) -> Path:
         return self.attempt(number) / "log.txt"

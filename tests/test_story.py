@@ -17,7 +17,7 @@ from bot.slack import blocks
 from bot.workspace.driver import Workspace, shown
 from bot.workspace.processes import running_bot, running_workspace, slack_settings
 from bot.workspace.seed import new_seed
-from storage import published, reviews
+from storage import chain, published, reviews
 from storage.home import Home
 from storage.ledger import Ledger
 from storage.records import ReviewState, RunState
@@ -104,7 +104,7 @@ def test_from_the_first_word_to_the_decision(place: Place) -> None:
     )
     assert reviews.get(place.ledger, review.id).state is ReviewState.APPROVED
     assert [d.person for d in reviews.decisions(place.ledger)] == ["reva"]
-    assert reviews.verify(place.ledger).problem == ""
+    assert chain.verify(place.ledger).problem == ""
     shown_as = place.workspace.wait_for(
         lambda: (
             (row := published.standing_of(place.home.board, run_id))

@@ -20,7 +20,7 @@ from bot.settings import Settings
 from bot.slack import blocks
 from bot.workspace.driver import DriverError, User, shown
 from bot.workspace.state import Delivery, Message
-from storage import published, reviews
+from storage import chain, published, reviews
 from storage.home import Home
 from storage.judgements import Standing
 from storage.records import Outcome, ReviewState, Run, RunState
@@ -224,14 +224,14 @@ def _approve(scene: Scene) -> str:
 
 
 def _verify(scene: Scene) -> str:
-    chain = reviews.verify(scene.stage.ledger)
-    _require(not chain.problem, chain.problem)
+    found = chain.verify(scene.stage.ledger)
+    _require(not found.problem, found.problem)
     run_id = scene.runs["lora"]
     scene.stage.workspace.wait_for(
         lambda: _standings(scene)[run_id].status == "approved", "the board to say approved", 60
     )
     scene.stage.workspace.wait_for(lambda: is_up(scene.stage.leaderboard), "the leaderboard", 60)
-    return f"{chain.length} decision, head {chain.head[:12]}"
+    return f"{found.length} decision, head {found.head[:12]}"
 
 
 STEPS: dict[str, Callable[[Scene], str]] = {

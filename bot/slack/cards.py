@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot import answers
+from bot import phrases
 from bot.slack import blocks
 from bot.slack.blocks import Block
 from bot.slack.drawn import Drawn
@@ -46,7 +46,7 @@ CHECK_MARKS = {
 def run_card(facts: RunFacts) -> Block:
     """A run from queue to verdict, as `text` and `blocks`."""
     run, spec = facts.run, facts.run.spec
-    headline = f"{STATE_MARKS[run.state]} *{answers.describe(spec)}*"
+    headline = f"{STATE_MARKS[run.state]} *{phrases.describe(spec)}*"
     body = [blocks.section(f"{headline}\nRun `{run.id}` is *{run.state.value}*.")]
     body.append(
         blocks.fields(
@@ -74,10 +74,10 @@ def review_card(facts: ReviewFacts) -> Block:
         f"*{review.state.value.replace('_', ' ')}*."
     )
     body = [
-        blocks.section(f"{title}\n{answers.describe(run.run.spec)}"),
+        blocks.section(f"{title}\n{phrases.describe(run.run.spec)}"),
         *blocks.sections(_evidence_lines(run)),
         *blocks.sections([*_champion_lines(facts), *_worth_lines(facts)]),
-        *blocks.sections(answers.gate_lines(run.gate) if run.gate else []),
+        *blocks.sections(phrases.gate_lines(run.gate) if run.gate else []),
         *blocks.sections(_check_lines(run.checks) or ["No checks."]),
         *blocks.sections(mistake_lines(facts.drawn) if facts.drawn else []),
         *blocks.sections([decision_words(decision) for decision in facts.decisions]),
@@ -86,7 +86,7 @@ def review_card(facts: ReviewFacts) -> Block:
         body += [blocks.reason_field()]
     body.append(blocks.actions(*_review_buttons(facts)))
     body.append(blocks.context(_fine_print(facts)))
-    text = f"{title} {answers.describe(run.run.spec)}, asked for by {review.requested_by}."
+    text = f"{title} {phrases.describe(run.run.spec)}, asked for by {review.requested_by}."
     return {"text": blocks.escape(text), "blocks": body}
 
 
@@ -94,7 +94,7 @@ def check_words(check: Check) -> str:
     """One check with its value and limit: `⚠ overfit_gap: warning, 0.072 (limit 0.050). …`."""
     value = "" if check.value is None else f", {check.value:.3g}"
     limit = "" if check.limit is None else f" (limit {check.limit:.3g})"
-    word = answers.WORDS[check.outcome]
+    word = phrases.WORDS[check.outcome]
     return f"{CHECK_MARKS[check.outcome]} *{check.id}*: {word}{value}{limit}. {check.reason}"
 
 
@@ -119,9 +119,9 @@ def decision_words(decision: Decision) -> str:
 def _run_text(facts: RunFacts) -> str:
     """The card in one line, for notifications and screen readers."""
     run = facts.run
-    parts = [f"{run.id} is {run.state.value}: {answers.describe(run.spec)}"]
-    parts += [answers.progress_line(facts.progress)] if facts.progress else []
-    parts += [answers.metric_line(metric) for metric in _headline(facts)[:1]]
+    parts = [f"{run.id} is {run.state.value}: {phrases.describe(run.spec)}"]
+    parts += [phrases.progress_line(facts.progress)] if facts.progress else []
+    parts += [phrases.metric_line(metric) for metric in _headline(facts)[:1]]
     parts += [run.reason] if run.state is RunState.FAILED else []
     return blocks.cap(blocks.escape("; ".join(parts)), blocks.TEXT_LIMIT)
 
@@ -139,7 +139,7 @@ def _results(facts: RunFacts) -> list[str]:
         return [facts.note] if facts.note else []
     lines = [facts.note] if facts.note else []
     lines += _metric_lines(facts)
-    lines += answers.gate_lines(facts.gate)[:1] if facts.gate else []
+    lines += phrases.gate_lines(facts.gate)[:1] if facts.gate else []
     return lines + _check_lines(facts.checks)
 
 
@@ -156,14 +156,14 @@ def _check_lines(checks: Sequence[Check]) -> list[str]:
 
 
 def _metric_lines(facts: RunFacts) -> list[str]:
-    lines = [answers.metric_line(metric) for metric in _headline(facts)]
+    lines = [phrases.metric_line(metric) for metric in _headline(facts)]
     if facts.standing:
-        lines.append(f"Against the best baseline: {answers.difference_words(facts.standing)}.")
+        lines.append(f"Against the best baseline: {phrases.difference_words(facts.standing)}.")
     return [f"*{lines[0]}*", *lines[1:]] if lines else ["No numbers."]
 
 
 def _headline(facts: RunFacts) -> Sequence[Metric]:
-    return answers.headline(facts.run.spec, facts.metrics)
+    return phrases.headline(facts.run.spec, facts.metrics)
 
 
 def _run_buttons(facts: RunFacts) -> list[Block]:
@@ -217,8 +217,8 @@ def _evidence_lines(facts: RunFacts) -> list[str]:
     lines.append(f"Data `{summary.dataset_digest[:12]}`: {rows} rows.")
     if summary.base:
         lines.append(f"Base {summary.base.name}, weights `{summary.base.weights_sha256[:12]}`.")
-    seconds = answers.total_seconds(summary)
-    lines.append(f"{answers.engine_line(summary)} {seconds:,.0f} s in all.")
+    seconds = phrases.total_seconds(summary)
+    lines.append(f"{phrases.engine_line(summary)} {seconds:,.0f} s in all.")
     return [*lines, *_cost_lines(facts.standing)]
 
 
@@ -236,7 +236,7 @@ def _champion_lines(facts: ReviewFacts) -> list[str]:
     """How it stands to the run in production, and what was asked for differently."""
     if facts.champion is None:
         return ["Nothing of this task is in production yet."]
-    name = f"In production: `{facts.champion.id}` ({answers.describe(facts.champion.spec)})."
+    name = f"In production: `{facts.champion.id}` ({phrases.describe(facts.champion.spec)})."
     found = facts.drawn.against if facts.drawn else None
     if not found or found["run"] != facts.champion.id:
         return [f"{name} It is being compared."]

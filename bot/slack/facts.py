@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from bot import answers
+from bot import answers, phrases
 from bot.actions import Actions
 from bot.slack.drawn import Drawn, champion, drawn
-from storage import openings, published, reviews
+from storage import chain, openings, published, reviews
 from storage.judgements import Gate, Standing
 from storage.records import (
     Check,
@@ -96,12 +96,12 @@ def review_facts(actions: Actions, review_id: str) -> ReviewFacts:
         drawn=drawn(actions.home, review.run_id),
         worth=worth.sentence if worth else "",
         decisions=reviews.decisions(actions.ledger, review_id),
-        head=reviews.head(actions.ledger),
+        head=chain.head(actions.ledger),
     )
 
 
 def _engine(events: tuple[Event, ...], summary: EvidenceSummary | None) -> str:
     if summary:
-        return answers.engine_line(summary)
+        return phrases.engine_line(summary)
     chosen = [event.message for event in events if event.kind == "engine"]
     return chosen[-1] if chosen else ""

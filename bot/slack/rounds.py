@@ -6,7 +6,7 @@ Both are rows of the outbox with keys of their own: a bot that starts anew says 
 import time
 from datetime import timedelta
 
-from bot import answers
+from bot import phrases
 from bot.actions import Actions
 from bot.slack import blocks, speech
 from bot.slack.speech import Target
@@ -111,6 +111,6 @@ class Rounds:
         for task, rows in (summary.standings if summary else {}).items():
             if rows and any(run.spec.task.name == task for run in ended):
                 worth = summary.worth.get(task) if summary else None
-                lines.append(f"*{task}*: first is {answers.metric_line(rows[0].primary)}.")
+                lines.append(f"*{task}*: first is {phrases.metric_line(rows[0].primary)}.")
                 lines += [worth.sentence] if worth else []
         return lines

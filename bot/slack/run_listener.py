@@ -1,6 +1,6 @@
 """Turns what changed about runs into things to say: its card, and milestones in its thread."""
 
-from bot import answers
+from bot import phrases
 from bot.actions import Actions
 from bot.slack import blocks, drawn, facts, speech
 from bot.slack.cards import check_words
@@ -69,7 +69,7 @@ class SlackRunListener:
 
     def _tell_watchers(self, run: Run, key: str, words: str) -> None:
         """In a direct message; who has no Slack id here reads the channel."""
-        message = blocks.note_message(f"`{run.id}`, {answers.describe(run.spec)}:\n{words}")
+        message = blocks.note_message(f"`{run.id}`, {phrases.describe(run.spec)}:\n{words}")
         for name in watchers(self._actions.ledger, run):
             if user := self._actions.directory.slack_id(name):
                 target = Target(user=user)
@@ -92,7 +92,7 @@ class SlackRunListener:
 
     def _success(self, run: Run) -> str:
         found = facts.run_facts(self._actions, run.id)
-        lines = [answers.metric_line(m) for m in answers.headline(run.spec, found.metrics)[:2]]
+        lines = [phrases.metric_line(m) for m in phrases.headline(run.spec, found.metrics)[:2]]
         flags = [c for c in found.checks if c.outcome in {Outcome.WARN, Outcome.FAIL}]
         return "\n".join(["Finished.", *lines, *(check_words(check) for check in flags)])
 

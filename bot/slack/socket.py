@@ -16,6 +16,7 @@ from typing import Any
 from slack_bolt import App, BoltRequest
 from slack_bolt.adapter.socket_mode.internals import build_headers, send_response
 from slack_sdk import WebClient
+from slack_sdk.socket_mode.interval_runner import IntervalRunner
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
 from websocket import WebSocketApp
@@ -28,6 +29,8 @@ PATIENCE_S, DEADLINE_S = 2.0, 2.6
 """How old an envelope may be when its listener starts, and when it writes; Slack waits for 3 s."""
 PING_EVERY_S = 5.0
 """How soon a dead connection is noticed."""
+LOOK_EVERY_S = 0.05
+"""How soon a new session is read from, while there is none."""
 THREADS = 2
 """One that works and one that waits: writes are one after another, and more threads take longer."""
 
@@ -44,6 +47,10 @@ class _Client(SocketModeClient):
         super().__init__(
             app_token, log, web_client, ping_interval=PING_EVERY_S, concurrency=THREADS
         )
+        # It looks for a new session every half a second.
+        self.current_session_runner.shutdown()  # type: ignore[no-untyped-call]
+        runner = IntervalRunner(self._run_current_session, LOOK_EVERY_S)
+        self.current_session_runner = runner.start()
 
     def enqueue_message(self, message: str) -> None:
         envelope_id = _envelope_id(message)
@@ -59,6 +66,8 @@ class _Client(SocketModeClient):
 
     def close(self) -> None:
         self.auto_reconnect_enabled = False
+        self.closed = True
+        self.message_queue.put(None)  # wakes who waits for a message, for up to a second
         _end(self.current_session)
         super().close()
 

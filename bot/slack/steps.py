@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot import answers
+from bot import phrases
 from bot.slack import blocks
 from bot.slack.blocks import Block
 from bot.slack.facts import RunFacts
@@ -94,7 +94,7 @@ def _progress(facts: RunFacts) -> str:
     event = facts.progress
     if event is None:
         return ""
-    line = answers.progress_line(event, stage=False)
+    line = phrases.progress_line(event, stage=False)
     if event.step is None or not event.steps:
         return line
     return f"{blocks.bar(event.step / event.steps, width=10)} {line}"

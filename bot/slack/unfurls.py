@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from bot import answers
+from bot import phrases
 from bot.actions import Actions
 from bot.slack import blocks, facts
 from bot.slack.blocks import Block
@@ -53,20 +53,20 @@ def _lines(actions: Actions, url: str) -> list[str]:
 def _run(actions: Actions, run_id: str) -> list[str]:
     found = facts.run_facts(actions, run_id)
     flags = [c for c in found.checks if c.outcome in {Outcome.WARN, Outcome.FAIL}]
-    metrics = answers.headline(found.run.spec, found.metrics)
+    metrics = phrases.headline(found.run.spec, found.metrics)
     standing = found.standing
     return [
-        f"*{answers.describe(found.run.spec)}*",
+        f"*{phrases.describe(found.run.spec)}*",
         f"Run `{run_id}` of {found.run.requested_by} is *{found.run.state.value}*.",
         *([found.note] if found.note else []),
-        *[answers.metric_line(metric) for metric in metrics[:2]],
+        *[phrases.metric_line(metric) for metric in metrics[:2]],
         *(
-            [f"Against the best baseline: {answers.difference_words(standing)}."]
+            [f"Against the best baseline: {phrases.difference_words(standing)}."]
             if standing
             else []
         ),
-        *([f"Flags: {', '.join(answers.flag_words(flags))}."] if flags else []),
-        *(answers.gate_lines(found.gate)[:1] if found.gate else []),
+        *([f"Flags: {', '.join(phrases.flag_words(flags))}."] if flags else []),
+        *(phrases.gate_lines(found.gate)[:1] if found.gate else []),
     ]
 
 
@@ -81,7 +81,7 @@ def _board(actions: Actions, task: str) -> list[str]:
         f"*Board of {task}*, by {rows[0].primary.name} on {rows[0].primary.split}",
         *[
             f"{row.place}. `{row.run_id}` {row.method.value} {row.base}: "
-            f"{answers.number(row.primary)}, {row.status}"
+            f"{phrases.number(row.primary)}, {row.status}"
             for row in rows[:MOST_ROWS]
         ],
         *([f"… and {len(rows) - MOST_ROWS} more."] if len(rows) > MOST_ROWS else []),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot import answers
+from bot import phrases
 from bot.checklist import Step
 from bot.slack import blocks, task_form
 from bot.slack.blocks import Block
@@ -197,7 +197,7 @@ def _part(title: str, lines: Sequence[str]) -> list[Block]:
 
 def _run_line(run: Run) -> str:
     reason = f": {run.reason}" if run.reason and run.state.ended else ""
-    return f"`{run.id}` *{run.state.value}*{reason} · {answers.describe(run.spec)}"
+    return f"`{run.id}` *{run.state.value}*{reason} · {phrases.describe(run.spec)}"
 
 
 def _review_line(review: Review) -> str:
@@ -208,7 +208,7 @@ def _review_line(review: Review) -> str:
 
 
 def _task_lines(best: Standing | None, worth: Worth | None, steps: Sequence[Step]) -> list[str]:
-    lines = [f"First: `{best.run_id}`, {answers.metric_line(best.primary)}."] if best else []
+    lines = [f"First: `{best.run_id}`, {phrases.metric_line(best.primary)}."] if best else []
     lines += [worth.sentence] if worth else []
     done = sum(step.done for step in steps)
     lines += [f"{done} of {len(steps)} steps done:"] if steps else []

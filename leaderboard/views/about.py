@@ -1,5 +1,6 @@
 """What each number means: formula, source, and how the interval was made."""
 
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,6 +16,7 @@ def show() -> None:
         "Every number has n and a 95 % interval; *not measured* is never 0 and never a pass. How "
         "an interval was made stands beside it on the run's page."
     )
+    st.caption(f"tuneboard {version('tuneboard')}. Each run's page names the code it was made by.")
     st.subheader("Metrics")
     rows = [
         [

@@ -6,7 +6,7 @@ from leaderboard import listings, words
 from leaderboard.readings import Readings
 from leaderboard.views.opening import with_board
 from storage.board_rows import ChainRow
-from storage.reviews import GENESIS, hash_of_link
+from storage.chain import GENESIS, hash_of_link
 
 
 def show() -> None:

@@ -64,6 +64,22 @@ def _card(board: Readings, task: TaskRow, reviews: list[ReviewRow]) -> None:
     judged = board.verdict(task.name)
     if judged:
         st.markdown(words.plain(judged[0].sentence))
+    if approved := _approved(reviews):
+        st.html(f'<p class="tb-lead">{_against_production(task.name, rows[0], approved)}</p>')
+
+
+def _approved(reviews: list[ReviewRow]) -> ReviewRow | None:
+    """What was approved last: what is in production."""
+    return next((row for row in reviews if row.state == "approved"), None)
+
+
+def _against_production(task: str, best: BoardRow, approved: ReviewRow) -> str:
+    """Whether what is first is what is in production, with the way to both side by side."""
+    if best.run_id == approved.run_id:
+        return "What is first is in production."
+    address = f"./compare?task={task}&runs={best.run_id},{approved.run_id}"
+    link = markup.link(address, "Is it better than what is in production?")
+    return f"What is first is not in production yet. {link}"
 
 
 def _figures(
@@ -71,11 +87,11 @@ def _figures(
 ) -> list[tuple[str, str, str]]:
     metric = words.metric(task.primary_metric)
     value = f"{words.number(best.value)} ({words.interval(best.low, best.high)})"
-    approved = next((row for row in reviews if row.state == "approved"), None)
+    approved = _approved(reviews)
     champion = ("In production", "nothing approved", "submit RUN asks for a review")
     if approved:
         champion = (
-            "Approved last",
+            "In production",
             words.method(approved.method, approved.base),
             f"{approved.run_id}, {words.ago(approved.updated_at)}",
         )

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from leaderboard import charts, markup, tables, words
+from leaderboard import charts, markup, run_details, tables, words
 from leaderboard.readings import Readings
 from leaderboard.signing_in import sees_texts
 from leaderboard.views import voting
@@ -10,6 +10,9 @@ from leaderboard.views.opening import with_board
 from storage.board_rows import RunPage
 from storage.records import EvidenceSummary, Metric
 
+LOG_LINES = 60
+FEWEST_FOR_CALIBRATION = 200
+"""Test rows: twenty a dot."""
 LIVE_EVERY = "2s"
 
 
@@ -120,6 +123,8 @@ def _evidence(board: Readings, run: RunPage, summary: EvidenceSummary) -> None:
             st.info("The test set is sealed until this run is put up for review.")
         else:
             _confusion(board, run, summary)
+    if not run.sealed:
+        _calibration(board, run)
     st.subheader("By label")
     st.html(tables.classes(metrics))
     if by_group := tables.groups(metrics):
@@ -186,6 +191,27 @@ def _confusion(board: Readings, run: RunPage, summary: EvidenceSummary) -> None:
     st.caption("Test rows by true and predicted label. The shade is the share of the true label.")
 
 
+def _calibration(board: Readings, run: RunPage) -> None:
+    rows = board.calibration(run.run_id)
+    if not rows:
+        return
+    st.subheader("How sure, and how often right")
+    tested = sum(row.n for row in rows)
+    if tested < FEWEST_FOR_CALIBRATION:
+        st.caption(
+            f"Not drawn: {words.plural(tested, 'test row')} in ten parts say nothing; "
+            f"{FEWEST_FOR_CALIBRATION} are the least."
+        )
+        return
+    left, _ = st.columns(2, gap="large")
+    with left:
+        st.altair_chart(charts.reliability(rows), width="stretch")
+    st.caption(
+        "Each dot is a tenth of the test rows, with the 95 % interval of how many were right. "
+        "Below the dotted line the model is surer than it may be."
+    )
+
+
 def _mistakes(board: Readings, run: RunPage) -> None:
     st.subheader("Worst mistakes")
     found = board.mistakes(run.run_id)
@@ -202,7 +228,8 @@ def _origin(run: RunPage, summary: EvidenceSummary, metrics: list[Metric]) -> No
     with left:
         st.html(markup.facts(_engine_facts(summary)))
     with right:
-        st.html(markup.facts([*tables.costs(metrics), *_digests(run, summary)]))
+        facts = [*run_details.lineage(run.spec), *tables.costs(metrics), *_digests(run, summary)]
+        st.html(markup.facts(facts))
 
 
 def _engine_facts(summary: EvidenceSummary) -> list[tuple[str, str]]:
@@ -242,3 +269,12 @@ def _digests(run: RunPage, summary: EvidenceSummary) -> list[tuple[str, str]]:
 def _history(board: Readings, run: RunPage) -> None:
     with st.expander("Every step of this run"):
         st.html(tables.steps(board.run_steps(run.run_id)))
+    if found := run_details.environment(board.environment(run.run_id)):
+        with st.expander("What it ran on"):
+            st.html(markup.facts(found))
+    # A log may name rows: it is for those who may read them.
+    may_read = sees_texts(board.home, run.spec.task)
+    lines = board.log_tail(run.run_id, run.attempt, LOG_LINES) if run.attempt and may_read else []
+    if lines:
+        with st.expander(f"The end of the log of attempt {run.attempt}"):
+            st.code("\n".join(lines), language=None, wrap_lines=True)

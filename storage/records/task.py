@@ -47,6 +47,10 @@ class DataSource(Record):
         named |= {"validation": self.validation, "test": self.test}
         return {role: path for role, path in named.items() if path}
 
+    def paths(self) -> list[str]:
+        """Every file that is named, the general text included."""
+        return [*self.files().values(), *([self.general] if self.general else [])]
+
 
 CHECK_IDS = (
     *("leakage_exact", "leakage_near", "leakage_registered", "adapter_reload", "test_size"),

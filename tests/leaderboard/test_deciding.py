@@ -14,7 +14,7 @@ from leaderboard_served import WAIT_MS, free_port, serving
 from pages import Draw, said
 
 from bot.hosts.projection import project
-from storage import published, reviews, votes
+from storage import chain, published, reviews, votes
 from storage.deciding import compared_with
 from storage.home import Home
 from storage.ledger import Ledger
@@ -151,7 +151,7 @@ def test_a_reviewer_decides_and_the_launcher_cannot(
     assert (made.person, made.verdict) == ("reva", Verdict.APPROVE)
     assert made.reason == "clearly better than tf-idf"
     assert reviews.get(ledger, review_id).state is ReviewState.APPROVED
-    assert reviews.verify(ledger).problem == ""
+    assert chain.verify(ledger).problem == ""
     assert "reva" not in page.url
     project(home)
     page.reload()

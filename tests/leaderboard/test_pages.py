@@ -25,7 +25,7 @@ from storage import board_reader as reader
 from storage.board_rows import BoardRow
 from storage.home import Home
 from storage.ledger import Ledger
-from storage.records import DatasetVersion, Split, SplitSummary, now
+from storage.records import DatasetVersion, RunState, Split, SplitSummary, now
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,25 @@ def test_the_overview_says_of_each_task_what_a_manager_asks(
     assert judged is not None
     assert words.plain(judged[0].sentence) in said(draw("overview"))
     assert draw("overview", task="tickets").title[0].value == "tickets"
+
+
+def test_the_overview_leads_to_what_is_in_production(
+    draw: Draw, rows: list[BoardRow], snapshot: Path, tmp_path: Path
+) -> None:
+    approved = next(row for row in reader.reviews(snapshot) if row.state == "approved")
+    assert approved.run_id == rows[0].run_id
+    assert "What is first is in production." in html(draw("overview"))
+    home, ledger = Home(tmp_path), Ledger.open(golden.make_home(tmp_path, runs=8).ledger_file)
+    other = ledger.runs(states=(RunState.SUCCEEDED,), task="tickets")[-2].id
+    with ledger.write() as db:
+        db.execute(text("update reviews set run_id = :id where state = 'approved'"), {"id": other})
+    project(home)
+    found = reader.newest_snapshot(home)
+    assert found
+    best = reader.board_rows(found, "tickets", "macro_f1")[0].run_id
+    page = html(draw("overview", folder=tmp_path))
+    assert f"compare?task=tickets&amp;runs={best},{other}" in page
+    ledger.close()
 
 
 def test_two_runs_are_compared_on_the_same_rows(draw: Draw, rows: list[BoardRow]) -> None:

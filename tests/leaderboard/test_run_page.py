@@ -8,12 +8,12 @@ import pytest
 from pages import Draw, html, said
 
 from bot.hosts.projection import project
-from leaderboard import words
+from leaderboard import run_details, words
 from storage import board_reader as reader
 from storage.board_rows import BoardRow
 from storage.home import Home
 from storage.ledger import Ledger
-from storage.records import Method
+from storage.records import Method, Parent, RunSpec, RunState
 
 
 @pytest.fixture
@@ -48,13 +48,55 @@ def test_curves_confusion_labels_and_mistakes_are_there(draw: Draw, best: BoardR
         "Checks",
         "Loss while training",
         "What is taken for what",
+        "How sure, and how often right",
         "By label",
-        "Worst mistakes",
     ]
-    assert len(test.get("arrow_vega_lite_chart") or test.get("vega_lite_chart")) == 2
+    assert headings[6] == "Worst mistakes"
+    assert len(test.get("arrow_vega_lite_chart") or test.get("vega_lite_chart")) == 3
     page = html(test)
     assert all(label in page for label in golden.LABELS)
     assert re.search(r"row \d+", page)
+
+
+def test_how_sure_and_how_often_right_covers_every_test_row(
+    draw: Draw, home: Home, best: BoardRow
+) -> None:
+    found = reader.calibration(home, best.run_id)
+    assert len(found) == 10
+    assert sum(row.n for row in found) == best.n
+    assert sum(row.right_rows for row in found) == round(best.n * (best.accuracy or 0))
+    assert [row.confidence for row in found] == sorted(row.confidence for row in found)
+    assert "How sure, and how often right" in said(draw("run", run_id=best.run_id))
+
+
+def test_too_few_rows_are_not_drawn(draw: Draw, home: Home, snapshot: Path) -> None:
+    (row,) = reader.board_rows(snapshot, "pilot", "macro_f1")
+    assert reader.calibration(home, row.run_id)
+    page = said(draw("run", run_id=row.run_id))
+    assert "Not drawn: 120 test rows in ten parts say nothing" in page
+
+
+def test_origin_environment_and_log_are_there_without_secrets(draw: Draw, tmp_path: Path) -> None:
+    home, ledger = Home(tmp_path), Ledger.open(golden.make_home(tmp_path, runs=4).ledger_file)
+    run = ledger.runs(states=(RunState.SUCCEEDED,), task="tickets")[0]
+    home.run(run.id).log_file(1).write_text("began\ntoken hf_abcdefghijklmnop\n<b>done</b>\n")
+    project(home)
+    page = draw("run", folder=tmp_path, run_id=run.id)
+    (log,) = page.code
+    assert log.value == "began\ntoken [secret]\n<b>done</b>"
+    assert "3.11" in html(page)
+    (home.run(run.id).evidence / "environment.json").write_text("no JSON")
+    assert home.run(run.id).environment() == {}
+    ledger.close()
+
+
+def test_what_a_run_goes_on_from_is_named() -> None:
+    task = golden.make_task().task
+    parent = Parent(run_id="r1m7yr87y2xb0h", folder="/runs/x", adapter_sha256="0" * 64)
+    spec = RunSpec(task=task, method=Method.LORA, base=golden.BASE, parent=parent, subset=0.3)
+    shown = dict(run_details.lineage(spec))
+    assert "run?run_id=r1m7yr87y2xb0h" in shown["Goes on from"]
+    assert shown["Share of train"] == "30 %"
 
 
 def test_a_method_without_steps_says_so(draw: Draw, rows: list[BoardRow]) -> None:

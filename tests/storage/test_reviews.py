@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from storage import reviews
+from storage import chain, reviews
 from storage.errors import (
     BadInput,
     EvidenceChanged,
@@ -53,7 +53,7 @@ def test_another_reviewer_approves(ledger: Ledger, home: Home, review: Review) -
     decided = _approve(ledger, home, review)
     assert decided.new
     assert decided.review.state is ReviewState.APPROVED
-    assert reviews.verify(ledger) == reviews.Chain(1, decided.decision.hash)
+    assert chain.verify(ledger) == chain.Chain(1, decided.decision.hash)
 
 
 def test_nobody_approves_their_own_run(ledger: Ledger, home: Home, review: Review) -> None:
@@ -175,10 +175,10 @@ def test_verify_finds_what_the_decisions_do_not_bear_out(
     ledger: Ledger, home: Home, review: Review, tampering: str, found: str
 ) -> None:
     reviews.decide(ledger, home, review.id, POLICY, REVA, Verdict.REJECT, "recall is too low")
-    assert reviews.verify(ledger).problem == ""
+    assert chain.verify(ledger).problem == ""
     with ledger.write() as db:
         db.execute(text(tampering))
-    assert found in reviews.verify(ledger).problem
+    assert found in chain.verify(ledger).problem
 
 
 def test_submitting_twice_is_one_review(
@@ -244,10 +244,10 @@ def test_verify_finds_tampering(
 ) -> None:
     for key in ("a", "b"):
         _approve(ledger, home, reviews.submit(ledger, home, finished(key), POLICY, ANA, []))
-    assert reviews.verify(ledger).problem == ""
+    assert chain.verify(ledger).problem == ""
     with ledger.write() as db:
         db.execute(text(tampering))
-    assert reviews.verify(ledger).problem.startswith(found)
+    assert chain.verify(ledger).problem.startswith(found)
 
 
 def test_verify_finds_a_review_that_was_set_to_approved(
@@ -255,4 +255,4 @@ def test_verify_finds_a_review_that_was_set_to_approved(
 ) -> None:
     with ledger.write() as db:
         db.execute(text("update reviews set state = 'approved'"))
-    assert review.id in reviews.verify(ledger).problem
+    assert review.id in chain.verify(ledger).problem

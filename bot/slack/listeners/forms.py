@@ -11,7 +11,7 @@ from datetime import timedelta
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
-from bot import answers, bases, specs
+from bot import bases, phrases, specs
 from bot.access import ANYONE_KNOWN, LAUNCH, require
 from bot.actions import Actions
 from bot.commands import Command, parse
@@ -169,7 +169,7 @@ def open_reason(
 ) -> None:
     """Ask for the reason of a decision."""
     run = actions.run_of_review(review_id)
-    what = f"Run `{run.id}`: {answers.describe(run.spec)}."
+    what = f"Run `{run.id}`: {phrases.describe(run.spec)}."
     form = views.decide_view(verdict.value, review_id, what, _place(body))
     otherwise = (
         "A reason is required: type it into the field above the buttons, then click again, or "
@@ -183,7 +183,7 @@ def open_question(actions: Actions, client: WebClient, body: Body, review_id: st
     require(caller_of(actions.directory, body), ANYONE_KNOWN, "ask about a review")
     run = actions.run_of_review(review_id)
     what = (
-        f"{run.requested_by} is asked, and the run's thread shows it: {answers.describe(run.spec)}."
+        f"{run.requested_by} is asked, and the run's thread shows it: {phrases.describe(run.spec)}."
     )
     open_form(
         client, body, views.ask_view(review_id, what, _place(body)), "Ask in the run's thread."
@@ -205,7 +205,7 @@ def open_waiver(actions: Actions, client: WebClient, body: Body, review_id: str)
     if not checks:
         raise BadInput("Nothing that holds this run up may be waived by its policy.")
     until = (now().date() + timedelta(days=30)).isoformat()
-    what = f"Run `{run.id}`: {answers.describe(run.spec)}."
+    what = f"Run `{run.id}`: {phrases.describe(run.spec)}."
     view = views.waive_view(review_id, what, _place(body), checks, until)
     open_form(client, body, view, f"Write `waive {run.id} CHECK until=YYYY-MM-DD REASON`.")
 

@@ -30,7 +30,7 @@ def register(app: App, actions: Actions) -> None:
         given = _filled(values_of(view), task_form.FILE_FIELDS)
         try:
             require(caller, LAUNCH, "add a task")
-            actions.task_of(_command(given), caller)
+            actions.registry.described(_command(given), caller)
         except UserError as error:
             ack(
                 response_action="errors",
@@ -52,7 +52,7 @@ def register(app: App, actions: Actions) -> None:
             return
         try:
             command = _whole_command(view, more)
-            actions.task_of(command, caller)
+            actions.registry.described(command, caller)
             reply = actions.handle(line_of(command), caller, f"slack:view:{view['id']}")
         except UserError as error:
             errors = at_field(str(error), task_form.COLUMN_FIELDS, "more")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from golden import make_home
 
-from bot import answers
+from bot import phrases
 from bot.actions import Actions
 from bot.settings import Settings
 from bot.slack import blocks, cards, facts
@@ -42,8 +42,8 @@ def test_a_finished_run_shows_its_numbers_and_every_flag(golden: Actions) -> Non
     run = golden.ledger.runs(states=(RunState.SUCCEEDED,))[0]
     found = facts.run_facts(golden, run.id)
     card = _words(cards.run_card(found))
-    assert answers.metric_line(answers.headline(run.spec, found.metrics)[0]) in card
-    for flag in answers.flag_words(found.checks):
+    assert phrases.metric_line(phrases.headline(run.spec, found.metrics)[0]) in card
+    for flag in phrases.flag_words(found.checks):
         assert flag.split()[0] in card
     assert "cancel_run" not in card
 

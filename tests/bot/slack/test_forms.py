@@ -255,6 +255,7 @@ def test_what_is_wrong_with_the_data_comes_with_what_was_asked(rooted: Bot) -> N
         ("task new mails file=/etc/passwd", "outside the data roots"),
         ("task new mails file=mail/../../x.csv", "no file"),
         ("task new mails file=outside.csv", "outside the data roots"),
+        ("task new mails file=mail/all.csv general=/etc/hostname", "outside the data roots"),
         ("task new mails file=mail/al.csv", "Did you mean `mail/all.csv`?"),
         ("task new mails", "give `file`"),
         ("task new mails file=mail/all.csv sealed=maybe", "write yes or no"),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from bot.access import Caller
+from bot.actions import Actions
 from bot.slack.unfurls import unfurls_of
 from bot.workspace.driver import Message, shown
 from storage import reviews
@@ -73,5 +74,5 @@ def test_a_link_delivered_again_is_told_of_once(bot: Bot, finished: Run) -> None
         "http://[broken",
     ],
 )
-def test_other_links_stay_as_they_are(bot: Bot, url: str) -> None:
-    assert unfurls_of(bot.actions, [url]) == {}
+def test_other_links_stay_as_they_are(actions: Actions, url: str) -> None:
+    assert unfurls_of(actions, [url]) == {}
