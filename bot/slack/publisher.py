@@ -18,6 +18,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
@@ -45,19 +46,30 @@ OF_ONE = ("say", "home", "unfurl")
 """What one person asked for or sees: not held up by what goes on in the channel."""
 IN_THREAD = ("milestone", "pictures")
 POLL_S = 0.25
-POST_EVERY_S, UPDATE_EVERY_S = 1.05, 1.2
-"""Slack takes one post a second in a channel, and fifty updates a minute."""
 MOST_TRIES = 200
 LONGEST_WAIT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds between two of a kind in one channel: Slack takes a post a second, fifty updates a
+    minute."""
+
+    post_s: float = 1.05
+    update_s: float = 1.2
+
+
+SLACKS_PACE = Pace()
 
 
 class Publisher:
     """Speaks in one channel, and to whoever asked."""
 
-    def __init__(self, actions: Actions, posts: Posts) -> None:
+    def __init__(self, actions: Actions, posts: Posts, pace: Pace = SLACKS_PACE) -> None:
         self._actions = actions
         self._ledger = actions.ledger
         self._posts = posts
+        self._seconds = pace
         self._channel = actions.settings.slack.channel or ""
         self._relay = Relay(actions.ledger, actions.home, SlackRunListener(actions))
         self._boards = BoardWatch(actions.ledger, actions.home)
@@ -250,7 +262,8 @@ class Publisher:
     def _pace(self, lane: str) -> None:
         """After something was said; whispers have no pace."""
         if lane:
-            every_s = UPDATE_EVERY_S if lane.startswith("update") else POST_EVERY_S
+            is_update = lane.startswith("update")
+            every_s = self._seconds.update_s if is_update else self._seconds.post_s
             self._free_at[lane] = time.monotonic() + every_s
 
     # --- the thread -----------------------------------------------------------------------------

@@ -31,6 +31,7 @@ PING_EVERY_S = 5.0
 """How soon a dead connection is noticed."""
 LOOK_EVERY_S = 0.05
 """How soon a new session is read from, while there is none."""
+CLOSE_S = 5.0
 THREADS = 2
 """One that works and one that waits: writes are one after another, and more threads take longer."""
 
@@ -44,6 +45,7 @@ class _Client(SocketModeClient):
 
     def __init__(self, app_token: str, web_client: WebClient) -> None:
         self.came_in: dict[str, float] = {}
+        self._was_read: WebSocketApp | None = None
         super().__init__(
             app_token, log, web_client, ping_interval=PING_EVERY_S, concurrency=THREADS
         )
@@ -68,8 +70,20 @@ class _Client(SocketModeClient):
         self.auto_reconnect_enabled = False
         self.closed = True
         self.message_queue.put(None)  # wakes who waits for a message, for up to a second
-        _end(self.current_session)
+        self.current_session_runner.event.set()
+        until = time.monotonic() + CLOSE_S
+        while self.current_session_runner.is_alive() and time.monotonic() < until:
+            _end(self.current_session)  # again, where it was just about to be opened
+            time.sleep(0.01)
         super().close()
+
+    def _run_current_session(self) -> None:
+        """Read from each session once: one that has ended is not opened again at its old address,
+        for a new one is asked for when it closes."""
+        session = self.current_session
+        if session is not None and session is not self._was_read:
+            self._was_read = session
+            super()._run_current_session()  # type: ignore[no-untyped-call]
 
 
 class Socket:
@@ -108,11 +122,15 @@ class Socket:
 
 def _end(session: WebSocketApp | None) -> None:
     """Wake the reader of a session, which in websocket-client 1.9 sleeps on for up to 10 s."""
-    if session is None or session.sock is None:
+    if session is None:
         return
     session.on_error = session.on_close = None  # the end is meant
-    session.sock.abort()
     until = time.monotonic() + 1
+    while session.keep_running and session.sock is None and time.monotonic() < until:
+        time.sleep(0.01)  # it is being opened
+    if session.sock is None:
+        return
+    session.sock.abort()
     while session.sock is not None and time.monotonic() < until:
         time.sleep(0.01)
 

@@ -14,7 +14,7 @@ from bot.settings import Settings, SlackSettings
 from bot.slack.app import build_app, build_client
 from bot.slack.deadline import PunctualLedger
 from bot.slack.posts import Posts
-from bot.slack.publisher import Publisher
+from bot.slack.publisher import Pace, Publisher
 from bot.slack.slow import SlowWorker
 from bot.slack.socket import Socket
 from bot.workspace.driver import Workspace
@@ -48,10 +48,18 @@ class Bot:
     socket: Socket
 
 
+QUICK = Pace(post_s=0.06, update_s=0.06)
+"""Of the bot in tests that are about something else, in a workspace that takes it."""
+
+
 @pytest.fixture
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """A workspace of the test's own, with Slack's real limits."""
-    seed = new_seed(USERS, CHANNELS, tuple(SCOPES), Limits(retry_delays_s=(0.1, 1, 3)))
+def workspace(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Workspace]:
+    """A workspace of the test's own; with Slack's limit on posts where the module is about it."""
+    every_s = 1.0 if getattr(request.module, "SLACKS_LIMITS", False) else 0.05
+    limits = Limits(retry_delays_s=(0.1, 1, 3), post_every_s=every_s)
+    seed = new_seed(USERS, CHANNELS, tuple(SCOPES), limits)
     with running_workspace(tmp_path_factory.mktemp("workspace"), seed) as running:
         yield running
 
@@ -79,7 +87,7 @@ def connected_bot(workspace: Workspace, actions: Actions) -> Iterator[Bot]:
     """A bot for as long as this is entered."""
     client = build_client(actions.settings, workspace.seed.bot_token)
     with ExitStack() as stack:
-        publisher, slow = Publisher(actions, Posts(client)), SlowWorker(actions)
+        publisher, slow = Publisher(actions, Posts(client), QUICK), SlowWorker(actions)
         socket = Socket(build_app(actions, client), workspace.seed.app_token)
         for part in (publisher, slow):
             part.start()

@@ -22,6 +22,8 @@ from bot.workspace.files import PNG
 from storage import outbox
 from storage.records import Role
 
+from .conftest import QUICK
+
 MANIFEST: dict[str, Any] = json.loads((files("bot.slack") / "manifest.json").read_text())
 SCOPES = set(MANIFEST["oauth_config"]["scopes"]["bot"])
 BY_SURFACE = {
@@ -62,7 +64,7 @@ def _scopes_used(
     slack = SlackSettings(channel=channel, api_url=workspace.api_url)
     settings = given.settings.model_copy(update={"slack": slack})
     actions = Actions(given.ledger, given.home, settings)
-    publisher = Publisher(actions, Posts(client))
+    publisher = Publisher(actions, Posts(client), QUICK)
     workspace.fail("chat.postMessage", "lost_reply")
     run_id = actions.handle("run tickets tfidf", caller, channel).run_id
     say(actions.ledger, {"text": "x"}, Target(user="U1", channel="C0MODELS"), channel)

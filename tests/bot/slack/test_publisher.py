@@ -23,6 +23,7 @@ from bot.workspace.driver import Workspace, shown
 from storage import outbox
 from storage.records import EvidenceSummary, Run, now
 
+SLACKS_LIMITS = True
 Launch = Callable[[], str]
 
 
