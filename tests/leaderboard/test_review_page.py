@@ -7,9 +7,9 @@ from pages import Draw, html, said
 
 from storage import board_reader as reader
 from storage.board_rows import ReviewRow
+from storage.chain import head
 from storage.home import Home
 from storage.ledger import Ledger
-from storage.reviews import head
 
 
 def _review(snapshot: Path, state: str) -> ReviewRow:
