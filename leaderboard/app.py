@@ -88,7 +88,19 @@ def main() -> None:
         ]
         for section, entries in MENU.items()
     }
-    st.navigation(pages, position="top").run()
+    chosen = st.navigation(pages, position="top")
+    st.html(_menu())
+    chosen.run()
+
+
+def _menu() -> str:
+    """The pages for a narrow window, where Streamlit's own list has headings that are no items."""
+    items = "".join(
+        f'<li><a href="./{"" if name == "overview" else name}">{title}</a></li>'
+        for entries in MENU.values()
+        for name, (title, _) in entries.items()
+    )
+    return f'<details class="tb-menu"><summary>Pages</summary><nav><ul>{items}</ul></nav></details>'
 
 
 if __name__ == "__main__":

@@ -94,18 +94,22 @@ def test_a_page_has_no_serious_fault_for_who_cannot_see_it(
     page.locator("h1").first.wait_for(timeout=WAIT_MS)
     page.wait_for_load_state("networkidle")
     _picture(page, f"{name}-desktop", 1440)
-    found = axe.Axe().run(page).response["violations"]
-    serious = [
+    assert _serious(axe, page) == []
+    page.emulate_media(color_scheme="dark")
+    _picture(page, f"{name}-phone", 390)
+    assert _serious(axe, page) == []
+    assert problems == []
+    page.close()
+
+
+def _serious(axe: Any, page: Any) -> list[str]:
+    """What axe-core calls serious or critical."""
+    return [
         f"{one['id']}: {node['html'][:120]}"
-        for one in found
+        for one in axe.Axe().run(page).response["violations"]
         if one["impact"] in {"serious", "critical"}
         for node in one["nodes"]
     ]
-    assert serious == []
-    page.emulate_media(color_scheme="dark")
-    _picture(page, f"{name}-phone", 390)
-    assert problems == []
-    page.close()
 
 
 def _picture(page: Any, name: str, width: int) -> None:
