@@ -270,7 +270,7 @@ def top(task_name: str, summary: BoardSummary | None, url: str) -> Reply:
         f"Board of *{task_name}*, by {rows[0].primary.name} on {rows[0].primary.split}. "
         f"{url}/?task={task_name}",
         *([worth.sentence] if worth else []),
-        *(notes.sentences if notes else ()),
+        *((notes.top, *notes.sentences) if notes else ()),
     ]
     data = {
         "standings": [row.model_dump(mode="json") for row in rows],

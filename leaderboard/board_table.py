@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from leaderboard import words
-from leaderboard.markup import bar, link, pill, run_address, table, text
-from leaderboard.tables import cell, flags, gate, number, sub
+from leaderboard.markup import bar, link, pill, run_address, table, text, word_of
+from leaderboard.tables import cell, flags, gate, number, sub, unbroken
 from storage.board_rows import BoardRow, BoardSpan
 from storage.judgements import SeedPool
 from storage.records import PRIMARY_METRICS, Method, TaskKind
@@ -110,7 +110,7 @@ def _primary(row: BoardRow, span: BoardSpan) -> str:
     if row.value is None:
         return sub(words.MISSING)
     drawn = bar(row.value, row.low, row.high, *axis(span))
-    interval = sub(f"{words.interval(row.low, row.high)} · n = {row.n:,}")
+    interval = unbroken(f"{words.interval(row.low, row.high)} · n = {row.n:,}")
     return f'<span class="tb-strong">{words.number(row.value)}</span>{drawn}{interval}'
 
 
@@ -138,18 +138,17 @@ def _difference(row: BoardRow, metric: str) -> str:
     if row.difference is None:
         best = Method(row.method).is_baseline and row.ranked and not row.against
         return sub("is the best baseline" if best else "not compared")
-    word = words.difference(row.difference_low, row.difference_high)
-    css = {"better": "tb-better", "worse": "tb-worse"}.get(word, "")
     between = words.points_interval(row.difference_low, row.difference_high, metric)
     return (
         f'<span class="tb-num">{words.points(row.difference, metric)}</span> '
-        f'<span class="{css}">{text(word)}</span>{sub(between)}'
+        f"{word_of(row.difference_low, row.difference_high)}{sub(between)}"
     )
 
 
 def _cost(row: BoardRow) -> str:
-    answers = cell(words.cost(row.cost_per_1000)) + sub("per 1,000 answers")
-    return answers + sub(f"{words.cost(row.cost_run)} to train")
+    answers = cell(words.cost(row.cost_per_1000)) + unbroken("per 1,000 answers")
+    trained = "" if row.cost_run is None else f"{words.cost(row.cost_run)} to train"
+    return answers + sub(trained)
 
 
 def _age(moment: datetime) -> str:

@@ -1,6 +1,7 @@
-"""Charts, one style. Pure: rows in, an Altair chart out. Streamlit's theme gives the colours."""
+"""Charts, one style. Pure: rows and the ink of a scheme in, an Altair chart out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -10,15 +11,46 @@ from storage.board_rows import BoardRow, Confusion, CurvePoint, LadderRow, Suren
 from trainer.evaluate.intervals import wilson
 
 HEIGHT = 300
-_GREY, _BLUE, _GOLD = "#7a8791", "#2f86c1", "#c98a1b"
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """Colours of a scheme; words in each of them have at least 4.5:1 on its ground."""
+
+    words: str
+    grey: str
+    blue: str
+    gold: str
+    on_blue: str
+    series: tuple[str, ...]
+
+
+LIGHT = Ink(
+    words="#4d565e",
+    grey="#66717a",
+    blue="#1f6fa8",
+    gold="#8a5a00",
+    on_blue="#ffffff",
+    series=("#1f6fa8", "#b0530a", "#1d6b3f", "#8a3d8f", "#5b6670", "#a8201a"),
+)
+DARK = Ink(
+    words="#b4bdc5",
+    grey="#8f9aa3",
+    blue="#6fb3e0",
+    gold="#e0a93b",
+    on_blue="#10151a",
+    series=("#6fb3e0", "#f0a35e", "#6fcf97", "#d79be0", "#b4bdc5", "#ff8f86"),
+)
+
 _SMOOTHED = 4
 """Steps on each side over which train loss is averaged."""
 
+_FLAT_LABELS = 4
 _SHOWN_LABELS = 25
 """With more labels than this, counts would not be readable inside their cells."""
 
 
-def curves(points: Sequence[CurvePoint], best_step: int | None) -> Any:
+def curves(points: Sequence[CurvePoint], best_step: int | None, ink: Ink) -> Any:
     """Train and validation loss by step, with the step that was kept.
 
     Train loss is of single batches and jumps: it is drawn faintly, with its running mean over it.
@@ -37,35 +69,35 @@ def curves(points: Sequence[CurvePoint], best_step: int | None) -> Any:
     y = alt.Y("loss:Q", title="loss", scale=alt.Scale(zero=False, nice=True))
     tooltip = ["split:N", "step:Q", alt.Tooltip("loss:Q", format=".4f")]
     layers = [
-        train.mark_line(strokeWidth=1, opacity=0.3, color=_GREY).encode(x=x, y=y),
-        mean.mark_line(strokeWidth=2).encode(x=x, y="mean:Q", color=_split_colour()),
+        train.mark_line(strokeWidth=1, opacity=0.3, color=ink.grey).encode(x=x, y=y),
+        mean.mark_line(strokeWidth=2).encode(x=x, y="mean:Q", color=_split_colour(ink)),
         validation.mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=45)).encode(
-            x=x, y=y, color=_split_colour(), tooltip=tooltip
+            x=x, y=y, color=_split_colour(ink), tooltip=tooltip
         ),
-        *_best(best_step),
+        *_best(best_step, ink),
     ]
-    return alt.layer(*layers).properties(height=HEIGHT)
+    return _inked(alt.layer(*layers).properties(height=HEIGHT), ink)
 
 
-def _split_colour() -> Any:
+def _split_colour(ink: Ink) -> Any:
     return alt.Color(
         "split:N",
         title=None,
-        scale=alt.Scale(domain=["train", "validation"], range=[_GREY, _BLUE]),
+        scale=alt.Scale(domain=["train", "validation"], range=[ink.grey, ink.blue]),
         legend=alt.Legend(orient="top", direction="horizontal", offset=4),
     )
 
 
-def _best(step: int | None) -> list[Any]:
+def _best(step: int | None, ink: Ink) -> list[Any]:
     if step is None:
         return []
     base = alt.Chart(pd.DataFrame([{"step": step, "label": f"kept: step {step}"}]))
-    rule = base.mark_rule(color=_GOLD, strokeDash=[2, 3], strokeWidth=1.5).encode(x="step:Q")
-    words = base.mark_text(align="right", dx=-6, dy=4, baseline="top", color=_GOLD, fontSize=12)
+    rule = base.mark_rule(color=ink.gold, strokeDash=[2, 3], strokeWidth=1.5).encode(x="step:Q")
+    words = base.mark_text(align="right", dx=-6, dy=4, baseline="top", color=ink.gold, fontSize=12)
     return [rule, words.encode(x="step:Q", y=alt.value(22), text="label:N")]
 
 
-def confusion(rows: Sequence[Confusion], labels: Sequence[str]) -> Any:
+def confusion(rows: Sequence[Confusion], labels: Sequence[str], ink: Ink) -> Any:
     """True labels down, predicted labels across; each row is shaded by its own total."""
     totals = {label: sum(row.n for row in rows if row.gold == label) for label in labels}
     found = {(row.gold, row.predicted): row.n for row in rows}
@@ -80,7 +112,8 @@ def confusion(rows: Sequence[Confusion], labels: Sequence[str]) -> Any:
         for predicted in labels
     ]
     every = alt.Axis(labelOverlap=len(labels) > _SHOWN_LABELS)
-    across = alt.Axis(labelAngle=-40, labelOverlap=len(labels) > _SHOWN_LABELS)
+    flat = len(labels) <= _FLAT_LABELS
+    across = alt.Axis(labelAngle=0 if flat else -40, labelOverlap=len(labels) > _SHOWN_LABELS)
     base = alt.Chart(pd.DataFrame(cells)).encode(
         x=alt.X("predicted:N", title="predicted", sort=list(labels), axis=across),
         y=alt.Y("true:N", title="true", sort=list(labels), axis=every),
@@ -88,7 +121,9 @@ def confusion(rows: Sequence[Confusion], labels: Sequence[str]) -> Any:
     )
     shade = base.mark_rect().encode(
         color=alt.Color(
-            "share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=["#2f86c114", _BLUE])
+            "share:Q",
+            legend=None,
+            scale=alt.Scale(domain=[0, 1], range=[f"{ink.blue}14", ink.blue]),
         )
     )
     layers = [shade]
@@ -97,14 +132,16 @@ def confusion(rows: Sequence[Confusion], labels: Sequence[str]) -> Any:
         layers.append(
             counts.encode(
                 text="rows:Q",
-                color=alt.condition("datum.share > 0.55", alt.value("white"), alt.value(_GREY)),
+                color=alt.condition(
+                    "datum.share > 0.55", alt.value(ink.on_blue), alt.value(ink.words)
+                ),
             )
         )
     height = HEIGHT if len(labels) <= _SHOWN_LABELS else 18 * len(labels)
-    return alt.layer(*layers).properties(height=height)
+    return _inked(alt.layer(*layers).properties(height=height), ink)
 
 
-def reliability(rows: Sequence[SurenessRow]) -> Any:
+def reliability(rows: Sequence[SurenessRow], ink: Ink) -> Any:
     """How often the model is right by how sure it is, with 95 % intervals, beside the diagonal."""
     found = []
     for row in rows:
@@ -132,16 +169,16 @@ def reliability(rows: Sequence[SurenessRow]) -> Any:
         ],
     )
     layers = [
-        straight.mark_line(color=_GREY, strokeDash=[2, 3], strokeWidth=1).encode(x=x, y=y),
-        base.mark_rule(color=_BLUE, strokeWidth=2, opacity=0.5).encode(
+        straight.mark_line(color=ink.grey, strokeDash=[2, 3], strokeWidth=1).encode(x=x, y=y),
+        base.mark_rule(color=ink.blue, strokeWidth=2, opacity=0.5).encode(
             y=alt.Y("low:Q", title="right"), y2="high:Q"
         ),
-        base.mark_point(color=_BLUE, filled=True, size=60, opacity=1).encode(y=y),
+        base.mark_point(color=ink.blue, filled=True, size=60, opacity=1).encode(y=y),
     ]
-    return alt.layer(*layers).properties(height=HEIGHT)
+    return _inked(alt.layer(*layers).properties(height=HEIGHT), ink)
 
 
-def validation_curves(found: Mapping[str, Sequence[CurvePoint]]) -> Any:
+def validation_curves(found: Mapping[str, Sequence[CurvePoint]], ink: Ink) -> Any:
     """Validation loss of several runs by step."""
     rows = [
         {"run": run_id, "step": point.step, "loss": point.validation_loss}
@@ -150,21 +187,22 @@ def validation_curves(found: Mapping[str, Sequence[CurvePoint]]) -> Any:
         if point.validation_loss is not None
     ]
     chart = alt.Chart(pd.DataFrame(rows, columns=["run", "step", "loss"]))
-    return (
+    return _inked(
         chart.mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=45))
         .encode(
             x=alt.X("step:Q", title="step", axis=alt.Axis(format="d", grid=False)),
             y=alt.Y("loss:Q", title="validation loss", scale=alt.Scale(zero=False, nice=True)),
-            color=alt.Color("run:N", title=None, legend=alt.Legend(orient="top", offset=4)),
+            color=_series("run:N", ink),
             strokeDash=alt.StrokeDash("run:N", legend=None),
             tooltip=["run:N", "step:Q", alt.Tooltip("loss:Q", format=".4f")],
         )
-        .properties(height=HEIGHT)
+        .properties(height=HEIGHT),
+        ink,
     )
 
 
 def tradeoff(
-    rows: Sequence[BoardRow], column: str, title: str, metric: str, front: frozenset[str]
+    rows: Sequence[BoardRow], column: str, title: str, metric: str, front: frozenset[str], ink: Ink
 ) -> Any:
     """A metric with its intervals against what it takes; what is beaten in both is grey."""
     found = [
@@ -184,7 +222,7 @@ def tradeoff(
         color=alt.Color(
             "kind:N",
             title=None,
-            scale=alt.Scale(domain=["not beaten in both", "beaten"], range=[_BLUE, _GREY]),
+            scale=alt.Scale(domain=["not beaten in both", "beaten"], range=[ink.blue, ink.grey]),
             legend=alt.Legend(orient="top", direction="horizontal", offset=4),
         ),
         tooltip=["way:N", "run:N", alt.Tooltip("value:Q", format=".3f"), alt.Tooltip("x:Q")],
@@ -197,7 +235,7 @@ def tradeoff(
     )
     names = base.transform_filter("datum.kind != 'beaten'").mark_text(dy=-12, fontSize=12)
     layers = [bars, dots, names.encode(y="value:Q", text="way:N")]
-    return alt.layer(*layers).properties(height=HEIGHT + 60)
+    return _inked(alt.layer(*layers).properties(height=HEIGHT + 60), ink)
 
 
 def _wide(found: Sequence[Mapping[str, Any]]) -> Any:
@@ -205,7 +243,7 @@ def _wide(found: Sequence[Mapping[str, Any]]) -> Any:
     return alt.Scale(type="log" if min(row["x"] for row in found) > 0 else "symlog", nice=True)
 
 
-def ladder(rows: Sequence[LadderRow], metric: str) -> Any:
+def ladder(rows: Sequence[LadderRow], metric: str, ink: Ink) -> Any:
     """A metric by the number of training rows, a line a spec."""
     found = [
         {
@@ -219,7 +257,7 @@ def ladder(rows: Sequence[LadderRow], metric: str) -> Any:
     ]
     base = alt.Chart(pd.DataFrame(found)).encode(
         x=alt.X("rows:Q", title="training rows", scale=alt.Scale(zero=False, nice=True)),
-        color=alt.Color("spec:N", title=None, legend=alt.Legend(orient="top", offset=4)),
+        color=_series("spec:N", ink),
         tooltip=["spec:N", "rows:Q", alt.Tooltip("value:Q", format=".3f")],
     )
     y = alt.Y("value:Q", title=metric, scale=alt.Scale(zero=False, nice=True))
@@ -229,4 +267,22 @@ def ladder(rows: Sequence[LadderRow], metric: str) -> Any:
         ),
         base.mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=60)).encode(y=y),
     ]
-    return alt.layer(*layers).properties(height=HEIGHT)
+    return _inked(alt.layer(*layers).properties(height=HEIGHT), ink)
+
+
+def _series(field: str, ink: Ink) -> Any:
+    return alt.Color(
+        field,
+        title=None,
+        scale=alt.Scale(range=list(ink.series)),
+        legend=alt.Legend(orient="top", offset=4),
+    )
+
+
+def _inked(chart: Any, ink: Ink) -> Any:
+    """The words of a chart in the scheme's ink: the theme's own are too pale to read."""
+    return (
+        chart.configure_axis(labelColor=ink.words, titleColor=ink.words)
+        .configure_legend(labelColor=ink.words, titleColor=ink.words)
+        .configure_text(color=ink.words)
+    )

@@ -64,7 +64,7 @@ METRICS = {
     ),
     "valid_rate": Formula("answers that have the form asked for", "valid / n", _ERROR),
     "unparsable_rate": Formula(
-        "answers that could not be read; they count as wrong", "/ n", _ERROR
+        "answers that could not be read; they count as wrong", "unreadable / n", _ERROR
     ),
     "mae": Formula("mean distance from the right number", "Σ |ŷ − y| / n", _ERROR),
     "rmse": Formula("root of the mean squared distance", "√(Σ (ŷ − y)² / n)", _ERROR),

@@ -5,14 +5,25 @@ from typing import Any
 
 from leaderboard import words
 from leaderboard.drift import Shift
-from leaderboard.markup import board_address, link, pill, run_address, table, text
+from leaderboard.markup import (
+    board_address,
+    difference_bar,
+    link,
+    outcome,
+    pill,
+    run_address,
+    table,
+    text,
+    word_of,
+)
 from storage.board_rows import (
     BoardRow,
     ChainRow,
+    CheckRow,
     ElsewhereRow,
     ExampleRow,
-    GroupRow,
     MarkRow,
+    NewsRow,
     Said,
     StageRow,
     UsageRow,
@@ -25,24 +36,46 @@ FIRST = ("accuracy", "macro_f1", "roc_auc", "log_loss", "latency_p95_ms", "cost_
 """Of the numbers that two runs share, those that are shown first."""
 
 
-def differences(found: Iterable[tuple[BoardRow, Difference | str]], metric: str) -> str:
+def differences(found: Sequence[tuple[BoardRow, Difference | str]], metric: str) -> str:
     """Each run against the first of a comparison."""
+    known = [one for _, one in found if not isinstance(one, str)]
+    reach = max((abs(end) for one in known for end in (one.low, one.high)), default=0.0)
     cells = []
     for row, difference in found:
         name = link(run_address(row.run_id), words.method(row.method, row.base))
+        name += sub(f"seed {row.seed} · {row.run_id}")
         if isinstance(difference, str):
             cells.append([name, sub(words.MISSING), sub(difference), ""])
             continue
         between = words.points_interval(difference.low, difference.high, metric)
+        drawn = difference_bar(difference.value, difference.low, difference.high, reach)
         cells.append(
             [
-                name + sub(f"seed {row.seed} · {row.run_id}"),
-                num(words.points(difference.value, metric)) + sub(between),
-                text(words.difference(difference.low, difference.high)),
+                name,
+                num(words.points(difference.value, metric)) + drawn + sub(between),
+                word_of(difference.low, difference.high),
                 f'<span class="tb-num">p = {difference.p:.2g}</span>{sub(f"n = {difference.n:,}")}',
             ]
         )
     return table(["Run", "Difference", "In words", "Test"], cells)
+
+
+def front(found: Iterable[BoardRow], metric: str, column: str, currency: str) -> str:
+    """The runs that no other beats both in the metric and in what it takes, the least first."""
+    unit = f" ({currency})" if currency and column.startswith("cost_") else ""
+    cells = [
+        [
+            link(run_address(row.run_id), words.method(row.method, row.base))
+            + sub(f"seed {row.seed} · {row.run_id}"),
+            num(words.number(row.value))
+            + sub(f"{words.interval(row.low, row.high)} · n = {row.n:,}"),
+            num(words.amount(column, getattr(row, column))),
+            text(words.place(row.place_low, row.place_high)),
+        ]
+        for row in sorted(found, key=lambda row: getattr(row, column))
+    ]
+    heads = ["Run", words.metric(metric), words.metric(column).capitalize() + unit, "Place"]
+    return table(heads, cells)
 
 
 def side_by_side(found: Sequence[tuple[BoardRow, Sequence[Metric]]]) -> str:
@@ -77,6 +110,24 @@ def specs(found: Sequence[RunSpec], run_ids: Sequence[str]) -> str:
     return table(["Setting", *run_ids[: len(found)]], cells)
 
 
+def news(found: Iterable[NewsRow]) -> str:
+    """What became the best of a task, and what was decided."""
+    cells = [
+        [
+            pill(row.what, "succeeded" if row.what == "new best" else row.what),
+            link(run_address(row.run_id), words.method(row.method, row.base))
+            + sub(f"seed {row.seed} · {row.run_id}"),
+            link(board_address(row.task), row.task),
+            text(row.reason)
+            if row.value is None
+            else num(words.number(row.value)) + sub(words.interval(row.low, row.high)),
+            f"{text(row.person)}{sub(words.ago(row.happened_at))}",
+        ]
+        for row in found
+    ]
+    return table(["What", "Run", "Task", "Number or reason", "By"], cells)
+
+
 def waiting(found: Iterable[ElsewhereRow]) -> str:
     """Runs that have not ended, in the order of the queue."""
     cells = [
@@ -93,7 +144,7 @@ def waiting(found: Iterable[ElsewhereRow]) -> str:
     return table(["State", "Run", "Task", "Why", "By"], cells)
 
 
-def usage(found: Iterable[UsageRow]) -> str:
+def usage(found: Iterable[UsageRow], currency: str = "") -> str:
     """What each person used, by task."""
     cells = [
         [
@@ -105,7 +156,10 @@ def usage(found: Iterable[UsageRow]) -> str:
         ]
         for row in found
     ]
-    return table(["Person", "Task", "Runs", "Machine time", "Cost"], cells)
+    return table(
+        ["Person", "Task", "Runs", "Machine time", f"Cost ({currency})" if currency else "Cost"],
+        cells,
+    )
 
 
 def chain(found: Iterable[ChainRow]) -> str:
@@ -185,21 +239,32 @@ def files(found: DatasetVersion) -> str:
     return table(["Role", "File", "Rows", "SHA-256"], cells)
 
 
-def group_rows(found: Iterable[GroupRow]) -> str:
-    """Numbers of one run by group of people."""
-    cells = [
-        [
-            f'<span class="tb-strong">{text(row.group_name.replace(":", " = ", 1))}</span>',
-            text(words.metric(row.name.replace(":", ": ", 1))),
-            sub(row.missing_because or words.MISSING)
-            if row.value is None
-            else f'<span class="tb-num">{words.number(row.value)}</span>'
-            + sub(words.interval(row.low, row.high)),
-            _cell(f"{row.n:,}"),
-        ]
-        for row in found
-    ]
-    return table(["Group", "Number", "Value", "n"], cells)
+def checks_by_run(found: Sequence[CheckRow], ids: Sequence[str]) -> str:
+    """Some checks of the runs of a task: a row a run, a column a check; its reason on hovering."""
+    runs: dict[str, dict[str, CheckRow]] = {}
+    for row in found:
+        runs.setdefault(row.run_id, {})[row.id] = row
+    cells = []
+    for run_id, of in runs.items():
+        one = next(iter(of.values()))
+        name = link(run_address(run_id), words.method(one.method, one.base)) + sub(
+            f"seed {one.seed}"
+        )
+        cells.append([name, *(_checked(of.get(identity)) for identity in ids)])
+    return table(["Run", *(words.check(identity) for identity in ids)], cells)
+
+
+def _checked(row: CheckRow | None) -> str:
+    if row is None:
+        return sub("not asked")
+    said = outcome(row.outcome, title=row.reason)
+    if row.value is None:
+        return said
+    limit = "" if row.limit is None else f", limit {words.figure(row.limit)}"
+    between = ""
+    if row.low is not None and row.high is not None:
+        between = f"{words.figure(row.low)} to {words.figure(row.high)}, "
+    return said + num(f"{words.figure(row.value)}{limit}") + sub(f"{between}n = {row.n:,}")
 
 
 def stages(found: Sequence[StageRow]) -> str:

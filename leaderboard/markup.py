@@ -1,6 +1,7 @@
 """Small pieces of HTML. Every text from outside goes through `text`, so data is never markup."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote
 
@@ -23,6 +24,18 @@ def board_address(task: str) -> str:
 
 def run_address(run_id: str) -> str:
     return f"./run?run_id={quote(run_id)}"
+
+
+def compare_address(task: str, *run_ids: str) -> str:
+    return _runs_address("compare", task, run_ids)
+
+
+def examples_address(task: str, *run_ids: str) -> str:
+    return _runs_address("examples", task, run_ids)
+
+
+def _runs_address(page: str, task: str, run_ids: Iterable[str]) -> str:
+    return f"./{page}?task={quote(task)}&runs={','.join(quote(one) for one in run_ids)}"
 
 
 def review_address(review_id: str) -> str:
@@ -71,6 +84,19 @@ def bar(
     )
 
 
+def word_of(low: float | None, high: float | None) -> str:
+    """What a difference says in words; colour says it again."""
+    word = words.difference(low, high)
+    css = {"better": "tb-better", "worse": "tb-worse"}.get(word, "")
+    return f'<span class="{css}">{text(word)}</span>'
+
+
+def difference_bar(value: float, low: float, high: float, reach: float) -> str:
+    """A difference with its interval on an axis from −`reach` to `reach`, nought in the middle."""
+    drawn = bar(value, low, high, -reach, reach)
+    return drawn.replace('class="tb-axis"', 'class="tb-axis tb-nought"')
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
     """A table of ready HTML cells that becomes a list of cards on a narrow screen."""
     head = "".join(f'<th scope="col">{text(column)}</th>' for column in columns)
@@ -95,12 +121,32 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
     return f'<dl class="tb-facts">{items}</dl>'
 
 
-def figures(items: Iterable[tuple[str, str, str]]) -> str:
-    """The few numbers that matter: name, value, and what to know about it."""
-    found = "".join(
-        f'<div class="tb-figure"><span class="tb-name">{text(name)}</span>'
-        f'<span class="tb-value">{text(value)}</span>'
-        f'<span class="tb-note">{text(note)}</span></div>'
-        for name, value, note in items
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One of the few numbers that matter.
+
+    Attributes:
+        note: What to know about the value.
+        address: Where the value leads; nowhere where empty.
+        drawn: Ready HTML between value and note, such as an interval.
+    """
+
+    name: str
+    value: str
+    note: str = ""
+    address: str = ""
+    drawn: str = ""
+
+
+def figures(items: Iterable[Figure]) -> str:
+    """Figures side by side."""
+    return f'<div class="tb-figures">{"".join(_figure(item) for item in items)}</div>'
+
+
+def _figure(item: Figure) -> str:
+    value = link(item.address, item.value) if item.address else text(item.value)
+    return (
+        f'<div class="tb-figure"><span class="tb-name">{text(item.name)}</span>'
+        f'<span class="tb-value">{value}</span>{item.drawn}'
+        f'<span class="tb-note">{text(item.note)}</span></div>'
     )
-    return f'<div class="tb-figures">{found}</div>'

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from leaderboard import markup, tables, words
+from leaderboard.judged import judged
 from leaderboard.readings import Readings
 from storage.board_rows import ReviewRow
 
@@ -26,10 +27,12 @@ def review_page(board: Readings, review: ReviewRow) -> str:
         tables.decisions(board.decisions(review.id)),
     ]
     if run is not None:
+        attention, rest = judged(board.run_checks(run.run_id), run.gate)
         if run.gate:
             title = f"Policy: {words.GATES[run.gate.status]} ({run.gate.counts})"
-            parts += [f"<h2>{markup.text(title)}</h2>", tables.findings(run.gate)]
-        parts += ["<h2>Checks</h2>", tables.checks(board.run_checks(run.run_id))]
+            parts.append(f"<h2>{markup.text(title)}</h2>")
+        parts += [attention or "<p>No check warns and none fails.</p>"]
+        parts += ["<h2>The other checks</h2>", rest]
         parts += ["<h2>Numbers</h2>", tables.metrics(board.run_metrics(run.run_id))]
         parts += ["<h2>What happened</h2>", tables.steps(board.run_steps(run.run_id))]
     style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")

@@ -16,9 +16,11 @@ import streamlit as st
 from leaderboard.settings import Settings
 from storage import board_reader as reader
 from storage.board_rows import (
+    BoardFilter,
     BoardRow,
     BoardSpan,
     ChainRow,
+    CheckRow,
     Confusion,
     CurvePoint,
     DecisionRow,
@@ -28,9 +30,11 @@ from storage.board_rows import (
     LadderRow,
     MarkRow,
     Mistake,
+    NewsRow,
     Publication,
     ReviewRow,
     RunPage,
+    Slice,
     StageRow,
     Step,
     SurenessRow,
@@ -65,9 +69,10 @@ class Readings:
     def board_rows(
         self,
         task: TaskRow,
-        methods: tuple[str, ...],
-        limit: int,
-        offset: int,
+        only: BoardFilter | None = None,
+        *,
+        limit: int = 50,
+        offset: int = 0,
         sort: str = "place",
     ) -> list[BoardRow]:
         return _kept(
@@ -75,16 +80,16 @@ class Readings:
             self.snapshot,
             task.name,
             task.primary_metric,
-            methods=methods,
+            only=only,
             limit=limit,
             offset=offset,
             split=task.split,
             sort=sort,
         )
 
-    def board_span(self, task: TaskRow, methods: tuple[str, ...] = ()) -> BoardSpan:
+    def board_span(self, task: TaskRow, only: BoardFilter | None = None) -> BoardSpan:
         return _kept(
-            reader.board_span, self.snapshot, task.name, task.primary_metric, methods, task.split
+            reader.board_span, self.snapshot, task.name, task.primary_metric, only, task.split
         )
 
     def verdict(self, task: str) -> tuple[Worth, TaskNotes] | None:
@@ -114,6 +119,17 @@ class Readings:
     def week(self, since: datetime) -> list[WeekRow]:
         return _kept(reader.week, self.snapshot, since)
 
+    def approved(self, each: int = 20) -> list[ReviewRow]:
+        return _kept(reader.approved, self.snapshot, each)
+
+    def in_production(self, task: str, besides: str = "") -> ReviewRow | None:
+        """The newest approval of a task, or of another run than this one."""
+        found = self.approved()
+        return next((r for r in found if r.task == task and r.run_id != besides), None)
+
+    def news(self, since: datetime) -> list[NewsRow]:
+        return _kept(reader.news, self.snapshot, since)
+
     def usage(self) -> list[UsageRow]:
         return _kept(reader.usage, self.snapshot)
 
@@ -125,6 +141,9 @@ class Readings:
 
     def groups(self, task: str) -> list[GroupRow]:
         return _kept(reader.groups, self.snapshot, task)
+
+    def task_checks(self, task: str, ids: tuple[str, ...]) -> list[CheckRow]:
+        return _kept(reader.task_checks, self.snapshot, task, ids)
 
     def currency(self) -> str:
         return _kept(reader.currency, self.snapshot)
@@ -146,6 +165,9 @@ class Readings:
 
     def examples(self, run_ids: tuple[str, ...], **asked: Any) -> list[ExampleRow]:
         return reader.examples(self.home, run_ids, **asked)
+
+    def slices(self, run_id: str) -> list[Slice]:
+        return _kept(_of_home(reader.slices), self.home.path, run_id)
 
     def confusion(self, run_id: str) -> list[Confusion]:
         return _kept(_of_home(reader.confusion), self.home.path, run_id)

@@ -75,18 +75,25 @@ def _names(claims: Mapping[str, object]) -> list[str]:
     return [name for name in (email if verified else "", subject) if name]
 
 
+def may_see_texts(home: Home, task: Task) -> bool:
+    """Whether texts of a task may be shown to this visitor."""
+    return not task.has_sensitive_texts or visitor(home).sees_sensitive_texts
+
+
+def say_texts_are_hidden() -> None:
+    st.info(
+        "The texts of this task are sensitive: reviewers see them when they are logged in.",
+        icon=":material/visibility_off:",
+    )
+
+
 def sees_texts(home: Home, task: Task) -> bool:
-    """Whether texts of a task may be shown to this visitor; says why not where they may not."""
-    if not task.has_sensitive_texts:
+    """The same; says why not, and lets the visitor log in. Once a page, for its button's sake."""
+    if may_see_texts(home, task):
         return True
-    found = visitor(home)
-    if not found.sees_sensitive_texts:
-        st.info(
-            "The texts of this task are sensitive: reviewers see them when they are logged in.",
-            icon=":material/visibility_off:",
-        )
-        show_who(found)
-    return found.sees_sensitive_texts
+    say_texts_are_hidden()
+    show_who(visitor(home))
+    return False
 
 
 def return_to_place() -> None:

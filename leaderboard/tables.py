@@ -9,12 +9,14 @@ from storage.board_rows import (
     DecisionRow,
     ElsewhereRow,
     Flag,
+    GroupRow,
     Mistake,
     ReviewRow,
     Step,
 )
-from storage.judgements import Arm, Finding, Gate, TargetReading, Worth
-from storage.records import Check, Metric, Outcome
+from storage.judgements import Arm, Gate, TargetReading, Worth
+from storage.records import Metric, Outcome
+from trainer.evaluate.units import UNBOUNDED
 
 
 def gate(found: Gate | None) -> str:
@@ -22,8 +24,9 @@ def gate(found: Gate | None) -> str:
     if found is None:
         return sub("not judged")
     kind = {"eligible": Outcome.PASS, "needs_review": Outcome.WARN, "blocked": Outcome.FAIL}
-    blocking = "; ".join(f.id for f in found.findings if f.effect in {"block", "warn"})
-    return outcome(kind[found.status], words.GATES[found.status], blocking) + sub(found.counts)
+    blocking = ", ".join(words.check(f.id) for f in found.findings if f.effect == "block")
+    by = sub(f"by {blocking}") if blocking else ""
+    return outcome(kind[found.status], words.GATES[found.status]) + by + sub(found.counts)
 
 
 def targets(found: Sequence[TargetReading]) -> str:
@@ -48,31 +51,6 @@ TARGET_OUTCOMES = {
     "red": Outcome.FAIL,
     "not_measured": Outcome.NOT_RUN,
 }
-
-
-def findings(found: Gate) -> str:
-    """What the policy's rules make of the evidence, what blocks first; passes are only counted."""
-    order = ["block", "waived", "warn", "shown"]
-    rows = sorted(
-        (f for f in found.findings if f.effect != "pass"), key=lambda f: order.index(f.effect)
-    )
-    cells = [
-        [
-            text(words.EFFECTS[finding.effect]),
-            f'<span class="tb-strong">{text(words.check(finding.id))}</span>',
-            outcome(finding.outcome),
-            f"{text(finding.reason)}{sub(_waiver(finding))}",
-        ]
-        for finding in rows
-    ]
-    return table(["Effect", "Rule", "Outcome", "Why"], cells)
-
-
-def _waiver(finding: Finding) -> str:
-    if finding.waiver is None:
-        return ""
-    waiver = finding.waiver
-    return f"Waived by {waiver.person} until {waiver.until}: {waiver.reason}"
 
 
 def arms(worth: Worth, primary: str) -> str:
@@ -112,10 +90,23 @@ def sub(value: str) -> str:
     return f'<span class="tb-sub">{text(value)}</span>' if value else ""
 
 
+def unbroken(value: str) -> str:
+    """A quiet line that is not broken, such as an interval."""
+    return f'<span class="tb-sub tb-num">{text(value)}</span>' if value else ""
+
+
 def number(value: float | None, low: float | None, high: float | None) -> str:
     if value is None:
         return sub(words.MISSING)
-    return f'<span class="tb-num">{words.number(value)}</span>{sub(words.interval(low, high))}'
+    between = unbroken(words.interval(low, high))
+    return f'<span class="tb-num">{words.number(value)}</span>{between}'
+
+
+def drawn(metric: Metric) -> str:
+    """A share with its interval on the whole axis; nothing for what is no share."""
+    if metric.value is None or not 0.0 <= metric.value <= 1.0 or metric.name in UNBOUNDED:
+        return ""
+    return bar(metric.value, metric.low, metric.high, 0.0, 1.0)
 
 
 def flags(found: Sequence[Flag], *, measured: bool = True) -> str:
@@ -154,38 +145,6 @@ def elsewhere(rows: Iterable[ElsewhereRow]) -> str:
         for row in rows
     ]
     return table(["State", "Run", "Why", "By"], cells)
-
-
-def checks(found: Iterable[Check]) -> str:
-    """Every check with its value, limit, n, reason and what to do."""
-    cells = [
-        [
-            outcome(check.outcome),
-            f'<span class="tb-strong">{text(words.check(check.id))}</span>',
-            _measured(check),
-            cell("–" if check.limit is None else f"{check.limit:.4g}"),
-            cell(f"{check.n:,}" if check.n else "–"),
-            f"{text(check.reason)}{sub(check.advice)}{_relaunch(check)}",
-        ]
-        for check in found
-    ]
-    return table(["Outcome", "Check", "Measured", "Limit", "n", "What was found"], cells)
-
-
-def _relaunch(check: Check) -> str:
-    """The keys of a run that follows the advice, to copy."""
-    if not check.relaunch:
-        return ""
-    return f'<code class="tb-mono">/tune run … {text(check.relaunch)}</code>'
-
-
-def _measured(check: Check) -> str:
-    if check.value is None:
-        return sub(words.MISSING)
-    between = (
-        "" if check.low is None or check.high is None else f"{check.low:.3g} to {check.high:.3g}"
-    )
-    return f'<span class="tb-num">{check.value:.4g}</span>{sub(between)}'
 
 
 def metrics(found: Sequence[Metric]) -> str:
@@ -249,19 +208,37 @@ def _why(metric: Metric) -> str:
     return metric.how if metric.low is None else words.interval(metric.low, metric.high)
 
 
-def groups(found: Sequence[Metric]) -> str:
-    """Numbers by group of people, where the task names sensitive columns; empty without them."""
-    rows = [m for m in found if m.split == "test" and m.group and not m.group.startswith("label:")]
+def groups(found: Iterable[Metric | GroupRow]) -> str:
+    """Numbers by group of people: a row a group, a column a number; empty where there is none."""
+    by_group: dict[str, dict[str, Metric | GroupRow]] = {}
+    for one in found:
+        by_group.setdefault(one.group, {})[one.name] = one
+    names = list(dict.fromkeys(name for of in by_group.values() for name in of))
     cells = [
         [
-            f'<span class="tb-strong">{text(m.group.replace(":", " = ", 1))}</span>',
-            text(words.metric(m.name.replace(":", ": ", 1))),
-            _classnumber(m),
-            cell(f"{m.n:,}"),
+            f'<span class="tb-strong">{text(words.group(group))}</span>',
+            cell(f"{max(one.n for one in of.values()):,}"),
+            *[_group_number(of.get(name)) for name in names],
         ]
-        for m in rows
+        for group, of in by_group.items()
     ]
-    return table(["Group", "Number", "Value", "n"], cells) if cells else ""
+    heads = [words.metric(name.replace(":", ": ", 1)) for name in names]
+    return table(["Group", "n", *heads], cells) if cells else ""
+
+
+def _group_number(found: Metric | GroupRow | None) -> str:
+    if found is None or found.value is None:
+        return sub((found.missing_because if found else None) or words.MISSING)
+    return (
+        f'<span class="tb-num">{words.number(found.value)}</span>'
+        f"{bar(found.value, found.low, found.high, 0.0, 1.0)}"
+        f"{sub(words.interval(found.low, found.high))}"
+    )
+
+
+def of_groups(found: Iterable[Metric]) -> list[Metric]:
+    """Of a run's numbers, those on test of groups of people or of some rows."""
+    return [m for m in found if m.split == "test" and m.group and not m.group.startswith("label:")]
 
 
 def mistakes(found: Iterable[Mistake]) -> str:

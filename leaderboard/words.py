@@ -1,5 +1,6 @@
 """Numbers and names in words for people. A missing number is "not measured", never 0 or a blank."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +8,7 @@ from storage.records import METHOD_WORDS, Outcome, metric_words
 from trainer.evaluate import units
 
 MISSING = "not measured"
+LEAST_COST = 1e-6
 
 CHECKS = {
     "overfit_gap": "overfitting: gap",
@@ -37,7 +39,13 @@ CHECKS = {
 
 GATES = {"eligible": "eligible", "needs_review": "needs review", "blocked": "blocked"}
 
-EFFECTS = {"block": "blocks", "warn": "warns", "waived": "waived", "shown": "shown"}
+EFFECTS = {
+    "block": "blocks",
+    "warn": "warns",
+    "waived": "waived",
+    "shown": "only shown",
+    "pass": "holds",
+}
 
 METHODS = {
     method.value: said.removeprefix("the ").removeprefix("an ")
@@ -81,6 +89,13 @@ def method(name: str, base: str) -> str:
     return f"{known}{join}{base}" if base else known
 
 
+def group(name: str) -> str:
+    """Whom or what a number is of: `region = east`."""
+    if name == "subset:clean":
+        return "test rows without near copies in train"
+    return name.replace(":", " = ", 1)
+
+
 def status(name: str) -> str:
     return STATUS.get(name, name)
 
@@ -91,6 +106,12 @@ def state(name: str) -> str:
 
 def number(value: float | None, digits: int = 3) -> str:
     return MISSING if value is None else f"{value:.{digits}f}"
+
+
+def figure(value: float) -> str:
+    """A number of any size with three digits that count; large ones whole: `0.0104`, `1,032`."""
+    large = math.isfinite(value) and abs(value) >= 100
+    return (f"{value:,.0f}" if large else f"{value:.3g}").replace("-", "−", 1)
 
 
 def interval(low: float | None, high: float | None, digits: int = 3) -> str:
@@ -152,12 +173,14 @@ def milliseconds(value: float | None) -> str:
 
 
 def cost(value: float | None) -> str:
-    """In the currency of the prices."""
+    """In the currency of the prices; small ones with two digits that count."""
     if value is None:
         return MISSING
-    if 0 < value < 0.0001:
-        return "under 0.0001"
-    return f"{value:,.2f}" if value >= 1 else f"{value:.4f}"
+    if 0 < value < LEAST_COST:
+        return f"under {LEAST_COST:f}"
+    if value >= 1 or value == 0:
+        return f"{value:,.2f}"
+    return f"{value:.{max(4, 1 - math.floor(math.log10(value)))}f}"
 
 
 def amount(name: str, value: float | None) -> str:

@@ -15,9 +15,11 @@ from pydantic import TypeAdapter
 
 from storage.board import Board, is_sound
 from storage.board_rows import (
+    BoardFilter,
     BoardRow,
     BoardSpan,
     ChainRow,
+    CheckRow,
     Confusion,
     CurvePoint,
     DecisionRow,
@@ -28,10 +30,12 @@ from storage.board_rows import (
     LadderRow,
     MarkRow,
     Mistake,
+    NewsRow,
     Publication,
     ReviewRow,
     RunPage,
     Said,
+    Slice,
     StageRow,
     Step,
     SurenessRow,
@@ -102,7 +106,7 @@ def board_rows(
     task: str,
     primary: str,
     *,
-    methods: tuple[str, ...] = (),
+    only: BoardFilter | None = None,
     limit: int = 50,
     offset: int = 0,
     split: str = "test",
@@ -114,17 +118,17 @@ def board_rows(
         primary: The metric that ranks.
         sort: One of `SORTS`: `place` is best first.
         split: Where it ranks: `validation` for a task whose test set is sealed.
-        methods: Only runs of these; all where empty.
+        only: Which runs; None for all.
     """
     found = _ask(
         snapshot,
         _query("board"),
         task=task,
         primary=primary,
-        methods=list(methods) or None,
         limit=limit,
         offset=offset,
         split=split,
+        **_filtered(only),
         cost=SORTS[sort],
         newest=sort == "newest",
     )
@@ -154,8 +158,22 @@ def verdict(snapshot: Path, task: str) -> tuple[Worth, TaskNotes] | None:
     return Worth.model_validate_json(row["worth"]), TaskNotes.model_validate_json(row["notes"])
 
 
+def _filtered(only: BoardFilter | None) -> dict[str, Any]:
+    only = only or BoardFilter()
+    return {
+        "methods": list(only.methods) or None,
+        "statuses": list(only.statuses) or None,
+        "policies": list(only.policies) or None,
+        "words": only.words.lower(),
+    }
+
+
 def board_span(
-    snapshot: Path, task: str, primary: str, methods: tuple[str, ...] = (), split: str = "test"
+    snapshot: Path,
+    task: str,
+    primary: str,
+    only: BoardFilter | None = None,
+    split: str = "test",
 ) -> BoardSpan:
     """What the whole board spans, not only the page of it that is shown."""
     found = _rows(
@@ -164,8 +182,8 @@ def board_span(
         _query("board_span"),
         task=task,
         primary=primary,
-        methods=list(methods) or None,
         split=split,
+        **_filtered(only),
     )
     return found[0]
 
@@ -217,6 +235,21 @@ def week(snapshot: Path, since: datetime) -> list[WeekRow]:
     return _rows(snapshot, WeekRow, _query("week"), since=since.replace(tzinfo=None))
 
 
+def approved(snapshot: Path, each: int = 20) -> list[ReviewRow]:
+    """Approved reviews by task, the newest first: the first of a task is what is in production.
+
+    Args:
+        each: How many of a task at most.
+    """
+    return _rows(snapshot, ReviewRow, _query("approved"), each=each)
+
+
+def news(snapshot: Path, since: datetime, limit: int = 10) -> list[NewsRow]:
+    """What became the best of a task, and what was decided, since a moment; the newest first."""
+    since = since.replace(tzinfo=None)
+    return _rows(snapshot, NewsRow, _query("news"), since=since, limit=limit)
+
+
 def usage(snapshot: Path) -> list[UsageRow]:
     return _rows(snapshot, UsageRow, _query("usage"))
 
@@ -233,6 +266,12 @@ def chain(snapshot: Path) -> list[ChainRow]:
 
 def groups(snapshot: Path, task: str) -> list[GroupRow]:
     return _rows(snapshot, GroupRow, _query("groups"), task=task)
+
+
+def task_checks(snapshot: Path, task: str, ids: tuple[str, ...]) -> list[CheckRow]:
+    """Checks of these names, of each run of a task."""
+    found = _ask(snapshot, _query("task_checks"), task=task, ids=list(ids))
+    return [CheckRow(**row | {"outcome": Outcome(row["outcome"])}) for row in found]
 
 
 def currency(snapshot: Path) -> str:
@@ -288,12 +327,18 @@ def curves(home: Home, run_id: str) -> list[CurvePoint]:
     return _parquet(home, run_id, CURVES, CurvePoint, "curves", "curves")
 
 
+def slices(home: Home, run_id: str) -> list[Slice]:
+    """Parts of the test rows that can be looked at alone, the largest of each kind first."""
+    return _parquet(home, run_id, PREDICTIONS, Slice, "slices", "predictions")
+
+
 def examples(
     home: Home,
     run_ids: tuple[str, ...],
     *,
     split: str = "test",
     words: str = "",
+    part: Slice | None = None,
     wrong_only: bool = False,
     limit: int = 25,
     offset: int = 0,
@@ -309,6 +354,8 @@ def examples(
             files=there,
             split=split,
             words=words,
+            column=part.column if part else "",
+            value=part.value if part else None,
             wrong_only=wrong_only,
             limit=limit,
             offset=offset,

@@ -109,19 +109,30 @@ class BoardRow:
 
 
 @dataclass(frozen=True, slots=True)
-class BoardSpan:
-    """How many runs a board has, how many are of the chosen methods, and what intervals span.
+class BoardFilter:
+    """Which runs of a board are shown; an empty field leaves all.
 
-    `leaders` may be the best; from place `told_apart_from` + 1 on runs are surely not.
+    Attributes:
+        statuses: `baseline`, `candidate`, `failed` and the states of a review.
+        policies: What the policy says: `eligible`, `needs_review`, `blocked`.
+        words: A part of the id, the base or the person, in any case.
     """
+
+    methods: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardSpan:
+    """How many runs a board has, how many pass a filter, and what intervals span."""
 
     runs: int
     chosen: int
     ranked: int
     low: float | None
     high: float | None
-    told_apart_from: int | None
-    leaders: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +294,27 @@ class WeekRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NewsRow:
+    """Something worth knowing: a run that was the best of its task when it ended, or a decision.
+
+    `what` is `new best`, `approved` or `rejected`; the number is that of the metric that ranks.
+    """
+
+    happened_at: datetime
+    what: str
+    task: str
+    run_id: str
+    method: str
+    base: str
+    seed: int
+    person: str
+    reason: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRow:
     """What one person used for one task; `cost` is None without prices."""
 
@@ -319,12 +351,30 @@ class GroupRow:
     base: str
     seed: int
     name: str
-    group_name: str
+    group: str
     value: float | None
     low: float | None
     high: float | None
     n: int
     missing_because: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """A check of one run of a task."""
+
+    run_id: str
+    method: str
+    base: str
+    seed: int
+    id: str
+    outcome: Outcome
+    value: float | None
+    low: float | None
+    high: float | None
+    limit: float | None
+    n: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +439,15 @@ class VersionRow:
     dataset: DatasetVersion
     added_by: str
     added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of the test rows: those of a right answer (`column` is empty), or of a group."""
+
+    column: str
+    value: str
+    n: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,13 +121,15 @@ class TaskNotes(Record):
         detectable: The smallest difference that this test set finds in 80 of 100 cases.
         optimism: By how much the best of `selected_of` runs looks better than it is.
         looks: Runs that have met these test rows, failed and deleted ones included.
-        sentences: The same in words for a manager.
+        top: What can be said of the first places, for a manager.
+        sentences: The rest in words.
     """
 
     detectable: float | None = None
     optimism: float | None = None
     selected_of: int = 0
     looks: int = 0
+    top: str = ""
     sentences: tuple[str, ...] = ()
 
 

@@ -55,7 +55,7 @@ from storage.records import (
 )
 from storage.run_folder import dump_records, write_whole
 from storage.tasks import add_task
-from trainer.evaluate.measure import measure
+from trainer.evaluate.measure import measure, measure_groups
 from trainer.evaluate.predictions import Predictions
 
 FloatArray = NDArray[np.float64]
@@ -231,7 +231,7 @@ def make_run_folder(
     found = _predictions(golden, made)
     metrics = [m for split, p in found.items() for m in measure(p, split.value, seed=0)]
     records = {
-        "metrics": [*metrics, *_run_metrics(run.spec.method, rng)],
+        "metrics": [*metrics, *_by_region(golden, found), *_run_metrics(run.spec.method, rng)],
         "checks": _run_checks(found, train_gap, run.spec, checks),
     }
     for name, rows in records.items():
@@ -273,6 +273,11 @@ def _predictions(golden: GoldenTask, made: dict[Split, FloatArray]) -> dict[Spli
         )
         for split, probabilities in made.items()
     }
+
+
+def _by_region(golden: GoldenTask, found: dict[Split, Predictions]) -> tuple[Metric, ...]:
+    regions = {"region": golden.rows[Split.TEST].regions}
+    return measure_groups(found[Split.TEST], "test", regions, golden.dataset.labels[:1])
 
 
 def _prediction_columns(

@@ -14,5 +14,13 @@ def html(test: AppTest) -> str:
 
 def said(test: AppTest) -> str:
     """All text of a page that is not HTML."""
-    kinds = (test.title, test.subheader, test.markdown, test.info, test.warning, test.error)
+    kinds = (
+        test.title,
+        test.header,
+        test.subheader,
+        test.markdown,
+        test.info,
+        test.warning,
+        test.error,
+    )
     return "\n".join(element.value for kind in (*kinds, test.caption) for element in kind)

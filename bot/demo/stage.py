@@ -24,6 +24,9 @@ from storage.ledger import Ledger
 
 MARK = "# Written by `tuneboard demo`; the demo writes it anew each time."
 WORKSPACE_PORT, LEADERBOARD_PORT = 8765, 8501
+PRICES = {"currency": "EUR", "cpu_hour": 0.05, "gpu_hour": 2.5, "monthly_requests": 100_000}
+"""Of a made-up team, so that the demo's board shows costs."""
+
 PEOPLE = {"ana": ("launcher", "reviewer"), "leo": ("launcher",), "reva": ("reviewer",)}
 
 
@@ -104,6 +107,7 @@ def _settings(workspace: Workspace, task_file: Path, leaderboard: str) -> str:
     found = {
         "people": people,
         "data": {"roots": [str(task_file.parent)]},
+        "prices": PRICES,
         "slack": dict(slack_settings(workspace)),
         "leaderboard": {"url": leaderboard},
     }

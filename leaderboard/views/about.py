@@ -17,7 +17,7 @@ def show() -> None:
         "an interval was made stands beside it on the run's page."
     )
     st.caption(f"tuneboard {version('tuneboard')}. Each run's page names the code it was made by.")
-    st.subheader("Metrics")
+    st.header("Metrics")
     rows = [
         [
             f'<span class="tb-strong">{markup.text(words.metric(name))}</span>'
@@ -29,7 +29,7 @@ def show() -> None:
         for name, entry in formulas.METRICS.items()
     ]
     st.html(markup.table(["Metric", "Means", "Formula", "Source"], rows))
-    st.subheader("Flags")
+    st.header("Flags")
     if text := _flags():
         st.markdown(text)
     else:

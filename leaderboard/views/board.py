@@ -11,7 +11,7 @@ from leaderboard.board_table import columns
 from leaderboard.readings import Readings
 from leaderboard.views.opening import with_board
 from storage.board_reader import SORTS
-from storage.board_rows import BoardSpan, TaskRow
+from storage.board_rows import BoardFilter, BoardSpan, TaskRow
 from storage.judgements import TaskNotes, Worth
 
 PAGE_ROWS = 50
@@ -30,8 +30,8 @@ def _draw(board: Readings) -> None:
         return
     task = _choose(tasks)
     span = board.board_span(task)
-    _header(board, task, span)
     judged = board.verdict(task.name)
+    _header(board, task, judged[1].top if judged else "")
     if judged:
         _verdict(*judged)
     if not span.runs:
@@ -92,7 +92,7 @@ def _asked_for(task: TaskRow) -> str:
     return words.plural(task.labels, "label") if task.labels else "answers are written"
 
 
-def _header(board: Readings, task: TaskRow, span: BoardSpan) -> None:
+def _header(board: Readings, task: TaskRow, top: str) -> None:
     st.title(task.name)
     lead = (
         f"version {task.version} · ranked by {words.metric(task.primary_metric)} on "
@@ -101,8 +101,8 @@ def _header(board: Readings, task: TaskRow, span: BoardSpan) -> None:
         f"updated {words.ago(board.publication().published_at)}"
     )
     st.html(f'<p class="tb-lead">{markup.text(lead)}</p>')
-    if span.ranked:
-        st.markdown(_sentence(span))
+    if top:
+        st.markdown(f"**{words.plain(top)}**")
 
 
 def _ranked_on(task: TaskRow) -> str:
@@ -129,7 +129,7 @@ def _verdict(worth: Worth, notes: TaskNotes) -> None:
 
 def _arms(worth: Worth, task: TaskRow) -> None:
     """The decision table: what each way of doing the task costs and gains."""
-    st.subheader("Was fine-tuning worth it?")
+    st.header("Was fine-tuning worth it?")
     st.html(tables.arms(worth, task.primary_metric))
     st.caption(
         "One run stands for each way, the best on validation; cheapest first. The cheapest is kept "
@@ -137,48 +137,64 @@ def _arms(worth: Worth, task: TaskRow) -> None:
     )
 
 
-def _sentence(span: BoardSpan) -> str:
-    """What can be said of the top, in one sentence."""
-    if span.ranked == 1:
-        return "One run has a place; there is nothing to compare it with yet."
-    if span.leaders == 1:
-        return f"**One run is surely the best** of the {span.ranked} that have a place."
-    return (
-        f"**{span.leaders} of {span.ranked} runs cannot be told apart at the top**: on this test "
-        "set, any of them may be the best. A place such as 1–4 is the range the data allow."
-    )
-
-
 def _rows(board: Readings, task: TaskRow, span: BoardSpan) -> None:
-    methods = _methods()
+    left, right = st.columns(2)
+    with left:
+        only = _filter()
     currency = board.currency()
     known = columns(task.primary_metric, currency)
-    with st.expander("Columns and order", icon=":material/view_column:"):
+    with right, st.expander("Columns and order", icon=":material/view_column:"):
         sort = _sort()
         chosen = _columns({key: column.label for key, column in known.items()})
-    page = _page(board.board_span(task, methods).chosen)
-    rows = board.board_rows(task, methods, PAGE_ROWS, PAGE_ROWS * (page - 1), sort)
+    found = board.board_span(task, only).chosen
+    page = _page(found)
+    rows = board.board_rows(task, only, limit=PAGE_ROWS, offset=PAGE_ROWS * (page - 1), sort=sort)
+    if found < span.runs:
+        st.caption(f"{found:,} of {words.plural(span.runs, 'run')} are like this.")
     if rows:
         st.html(board_table(rows, span, task.primary_metric, currency, chosen))
     else:
-        st.info("No run of these methods has ended.", icon=":material/filter_alt:")
+        st.info("No run is like this. Take a filter away.", icon=":material/filter_alt:")
     st.caption(
         "Dots are measured values, bars 95 % intervals on a common scale. Differences are paired, "
         "on the same test rows. Places hold all runs against one another at once, so they ask for "
-        "more than the one comparison with the baseline. Inside a group, whose runs cannot be told "
-        "apart, the cheapest comes first. Runs whose checks failed are kept; hover "
-        "a flag for its value, its limit and the reason, or open the run."
+        "more than the one comparison with the baseline; a place such as 1–4 is the range that the "
+        "rows allow. A group holds runs, by the mean of their seeds, that cannot be told apart: "
+        "what may have the better place comes first, then the cheapest. Runs whose checks failed "
+        "are kept; hover a flag for its value, its limit and the reason, or open the run."
     )
 
 
-def _methods() -> tuple[str, ...]:
+def _filter() -> BoardFilter:
+    # Open where the address came with a filter, and left alone after that.
+    opened = st.session_state.setdefault("filter_open", _is_filtered())
+    with st.expander("Filter", icon=":material/filter_alt:", expanded=opened):
+        return BoardFilter(
+            methods=_several("Methods", "methods", list(words.METHODS)),
+            statuses=_several("Status", "status", list(words.STATUS)),
+            policies=_several("Policy", "policy", list(words.GATES)),
+            words=st.text_input(
+                "In the run's id, base or person",
+                key="search",
+                bind="query-params",
+                max_chars=100,
+                on_change=_first_page,
+                width=320,
+            ).strip(),
+        )
+
+
+def _is_filtered() -> bool:
+    return any(name in st.query_params for name in ("methods", "status", "policy", "search"))
+
+
+def _several(label: str, key: str, known: list[str]) -> tuple[str, ...]:
     # The words of the commands, unformatted: a bound widget writes what it shows into the address.
     chosen = st.pills(
-        "Methods",
-        list(words.METHODS),
+        label,
+        known,
         selection_mode="multi",
-        label_visibility="collapsed",
-        key="methods",
+        key=key,
         bind="query-params",
         on_change=_first_page,
     )
@@ -226,5 +242,5 @@ def _elsewhere(board: Readings, task: TaskRow) -> None:
     rows = board.elsewhere(task.name)
     if not rows:
         return
-    st.subheader("Without a result")
+    st.header("Without a result")
     st.html(tables.elsewhere(rows))

@@ -26,7 +26,13 @@ def choose_task(board: Readings) -> TaskRow | None:
 def choose_runs(rows: list[BoardRow], most: int, fewest: int = 2) -> list[BoardRow]:
     """Some runs of a board, the first of it where the address names none."""
     known = {row.run_id: row for row in rows if row.value is not None}
-    asked = [name for name in st.query_params.get("runs", "").split(",") if name in known]
+    named_there = [name for name in st.query_params.get("runs", "").split(",") if name]
+    asked = [name for name in named_there if name in known][:most]
+    if gone := [name for name in named_there if name not in known]:
+        st.warning(
+            f"No run with a result is called {words.plain(', '.join(gone))} here.",
+            icon=":material/search_off:",
+        )
     default = asked or list(known)[:fewest]
     chosen = st.multiselect(
         f"Runs, up to {most}",
@@ -46,4 +52,4 @@ def named(row: BoardRow) -> str:
 
 def all_rows(board: Readings, task: TaskRow) -> list[BoardRow]:
     """The board of a task, its best 500."""
-    return board.board_rows(task, (), MOST_RUNS, 0)
+    return board.board_rows(task, limit=MOST_RUNS)

@@ -4,7 +4,9 @@ import streamlit as st
 
 from leaderboard import charts, listings, markup, words
 from leaderboard.drift import label_shifts
+from leaderboard.markup import Figure
 from leaderboard.readings import Readings
+from leaderboard.scheme import ink
 from leaderboard.views.choosing import choose_task
 from leaderboard.views.opening import with_board
 from storage.board_rows import TaskRow, VersionRow
@@ -35,38 +37,37 @@ def _draw(board: Readings) -> None:
     st.html(markup.figures(_quality(newest.dataset.quality)))
     for note in newest.dataset.quality.notes:
         st.caption(words.plain(note))
-    st.subheader("Splits")
+    st.header("Splits")
     st.html(listings.splits(newest.dataset))
     _versions(versions)
     _ladder(board, task)
-    st.subheader("Files")
+    st.header("Files")
     st.html(listings.files(newest.dataset))
 
 
-def _quality(found: DataQuality) -> list[tuple[str, str, str]]:
+def _quality(found: DataQuality) -> list[Figure]:
+    folded = f"{found.duplicates_exact:,} exact; {found.kept_out_of_train:,} kept out of train"
     return [
-        ("Rows read", f"{found.rows_read:,}", f"{found.rows_used:,} used"),
-        (
-            "Duplicates",
-            f"{found.duplicates_folded:,}",
-            f"{found.duplicates_exact:,} exact; {found.kept_out_of_train:,} kept out of train",
+        Figure("Rows read", f"{found.rows_read:,}", f"{found.rows_used:,} used"),
+        Figure("Duplicates", f"{found.duplicates_folded:,}", folded),
+        Figure("Empty rows", f"{found.empty_rows:,}", "left out"),
+        Figure(
+            "Conflicting labels", f"{found.conflicting_labels:,}", "texts with more than one label"
         ),
-        ("Empty rows", f"{found.empty_rows:,}", "left out"),
-        ("Conflicting labels", f"{found.conflicting_labels:,}", "texts with more than one label"),
     ]
 
 
 def _versions(versions: list[VersionRow]) -> None:
     if len(versions) < 2:
         return
-    st.subheader("Versions")
+    st.header("Versions")
     st.html(listings.versions(versions))
     st.caption(
         "Numbers on different test sets are never put side by side: each version has its own board."
     )
     shifts = label_shifts(versions[1].dataset, versions[0].dataset)[:MOST_SHIFTS]
     if shifts:
-        st.subheader(f"Drift from version {versions[1].version} to {versions[0].version}")
+        st.header(f"Drift from version {versions[1].version} to {versions[0].version}")
         st.html(listings.shifts(shifts))
         st.caption(
             "Shares of all rows of a version; intervals hold for all labels at once. Where the "
@@ -78,8 +79,8 @@ def _ladder(board: Readings, task: TaskRow) -> None:
     rows = board.ladder(task)
     if not rows:
         return
-    st.subheader("Would more data pay?")
-    st.altair_chart(charts.ladder(rows, words.metric(task.primary_metric)), width="stretch")
+    st.header("Would more data pay?")
+    st.altair_chart(charts.ladder(rows, words.metric(task.primary_metric), ink()), width="stretch")
     judged = board.verdict(task.name)
     for sentence in judged[1].sentences if judged else ():
         if sentence.startswith("Size ladder"):

@@ -17,7 +17,7 @@ SHOWN = 80
 
 def mark_here(home: Home, run_id: str, found: Sequence[ExampleRow]) -> None:
     """A form for reviewers who are logged in; for others, how it is done."""
-    st.subheader("Mark an example")
+    st.header("Mark an example")
     if answer := st.session_state.pop(SAID, None):
         kind, text = answer
         (st.success if kind == "done" else st.error)(words.plain(text))

@@ -1,10 +1,12 @@
 """The first page: for each task in a sentence which model is good, and whether it was worth it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import streamlit as st
 
-from leaderboard import markup, tables, words
+from leaderboard import listings, markup, tables, words
+from leaderboard.board_table import axis
+from leaderboard.markup import Figure
 from leaderboard.readings import Readings
 from leaderboard.views import board as board_page
 from leaderboard.views.opening import with_board
@@ -28,18 +30,21 @@ def _draw(board: Readings) -> None:
     if not tasks:
         st.markdown("No task yet. Register one: `tuneboard task add FILE`, or in Slack.")
         return
-    st.html(f'<p class="tb-lead">{markup.text(_lead(board, tasks))}</p>')
-    found = board.reviews()
-    waiting = [row for row in found if row.state == "in_review"]
+    # To the hour, so that what was read stays kept.
+    since = now().replace(minute=0, second=0, microsecond=0) - WEEK
+    st.html(f'<p class="tb-lead">{markup.text(_lead(board, tasks, since))}</p>')
+    waiting = [row for row in board.reviews() if row.state == "in_review"]
     if waiting:
-        st.subheader("Waiting for a decision")
+        st.header("Waiting for a decision")
         st.html(tables.reviews(waiting))
     for task in tasks:
-        _card(board, task, [row for row in found if row.task == task.name])
+        _card(board, task)
+    if news := board.news(since):
+        st.header("New in the last 7 days")
+        st.html(listings.news(news))
 
 
-def _lead(board: Readings, tasks: list[TaskRow]) -> str:
-    since = now().replace(minute=0, second=0, microsecond=0) - WEEK
+def _lead(board: Readings, tasks: list[TaskRow], since: datetime) -> str:
     week = board.week(since)
     ended = sum(row.succeeded for row in week)
     failed = sum(row.failed for row in week)
@@ -53,65 +58,74 @@ def _lead(board: Readings, tasks: list[TaskRow]) -> str:
     )
 
 
-def _card(board: Readings, task: TaskRow, reviews: list[ReviewRow]) -> None:
+def _card(board: Readings, task: TaskRow) -> None:
     """What a manager asks of one task."""
     st.html(f'<h2 class="tb-task">{markup.link(markup.board_address(task.name), task.name)}</h2>')
-    rows = board.board_rows(task, (), 1, 0)
+    rows = board.board_rows(task, limit=1)
     if not rows or rows[0].value is None:
         st.markdown(f"No result yet. `/tune run task={task.name} method=tfidf` starts a baseline.")
         return
-    st.html(markup.figures(_figures(task, rows[0], reviews, board.currency())))
-    judged = board.verdict(task.name)
-    if judged:
-        st.markdown(words.plain(judged[0].sentence))
-    if approved := _approved(reviews):
-        st.html(f'<p class="tb-lead">{_against_production(task.name, rows[0], approved)}</p>')
+    champion = board.in_production(task.name)
+    st.html(markup.figures(_figures(board, task, rows[0], champion)))
+    if judged := board.verdict(task.name):
+        st.markdown(words.plain(f"{judged[1].top} {judged[0].sentence}".strip()))
+    st.html(f'<p class="tb-lead">{_ways(task.name, rows[0], champion)}</p>')
 
 
-def _approved(reviews: list[ReviewRow]) -> ReviewRow | None:
-    """What was approved last: what is in production."""
-    return next((row for row in reviews if row.state == "approved"), None)
-
-
-def _against_production(task: str, best: BoardRow, approved: ReviewRow) -> str:
-    """Whether what is first is what is in production, with the way to both side by side."""
-    if best.run_id == approved.run_id:
-        return "What is first is in production."
-    address = f"./compare?task={task}&runs={best.run_id},{approved.run_id}"
-    link = markup.link(address, "Is it better than what is in production?")
-    return f"What is first is not in production yet. {link}"
+def _ways(task: str, best: BoardRow, champion: ReviewRow | None) -> str:
+    """Where to look next; what is first and what is in production side by side."""
+    board = markup.link(markup.board_address(task), "All runs of this task")
+    if champion is None:
+        return board
+    if best.run_id == champion.run_id:
+        return f"What is first is in production. {board}"
+    both = markup.compare_address(task, champion.run_id, best.run_id)
+    link = markup.link(both, "Is it better than what is in production?")
+    return f"What is first is not in production. {link} · {board}"
 
 
 def _figures(
-    task: TaskRow, best: BoardRow, reviews: list[ReviewRow], currency: str
-) -> list[tuple[str, str, str]]:
-    metric = words.metric(task.primary_metric)
-    value = f"{words.number(best.value)} ({words.interval(best.low, best.high)})"
-    approved = _approved(reviews)
-    champion = ("In production", "nothing approved", "submit RUN asks for a review")
-    if approved:
-        champion = (
-            "In production",
-            words.method(approved.method, approved.base),
-            f"{approved.run_id}, {words.ago(approved.updated_at)}",
-        )
+    board: Readings, task: TaskRow, best: BoardRow, champion: ReviewRow | None
+) -> list[Figure]:
+    currency = board.currency()
     flags = len(best.flags)
-    note = "no flag" if not flags else f"{words.plural(flags, 'flag')}: see its page"
+    noted = "no flag" if not flags else f"{words.plural(flags, 'flag')}: see its page"
+    span = axis(board.board_span(task))
     return [
-        (f"First by {metric}", words.method(best.method, best.base), f"{value}; {note}"),
-        (
-            "Against the best baseline",
-            words.points(best.difference, task.primary_metric)
-            if best.difference is not None
-            else ("is a baseline" if Method(best.method).is_baseline else "not compared"),
-            words.difference(best.difference_low, best.difference_high)
-            if best.difference is not None
-            else ("" if Method(best.method).is_baseline else "there is no baseline yet"),
+        Figure(
+            f"First by {words.metric(task.primary_metric)}",
+            words.method(best.method, best.base),
+            f"{words.number(best.value)} ({words.interval(best.low, best.high)}); {noted}",
+            markup.run_address(best.run_id),
+            markup.bar(best.value, best.low, best.high, *span),
         ),
-        champion,
-        (
+        _against_baseline(task, best),
+        _in_production(champion),
+        Figure(
             f"Cost of 1,000 answers{f' ({currency})' if currency else ''}",
             words.cost(best.cost_per_1000),
             f"latency p95 {words.milliseconds(best.latency_p95_ms)}",
         ),
     ]
+
+
+def _against_baseline(task: TaskRow, best: BoardRow) -> Figure:
+    name = "Against the best baseline"
+    if best.difference is None:
+        if Method(best.method).is_baseline:
+            return Figure(name, "is a baseline")
+        return Figure(name, "not compared", "there is no baseline yet")
+    between = words.points_interval(best.difference_low, best.difference_high, task.primary_metric)
+    word = words.difference(best.difference_low, best.difference_high)
+    return Figure(name, words.points(best.difference, task.primary_metric), f"{word}, {between}")
+
+
+def _in_production(champion: ReviewRow | None) -> Figure:
+    if champion is None:
+        return Figure("In production", "nothing approved", "submit RUN asks for a review")
+    return Figure(
+        "In production",
+        words.method(champion.method, champion.base),
+        f"{champion.run_id}, {words.ago(champion.updated_at)}",
+        markup.run_address(champion.run_id),
+    )

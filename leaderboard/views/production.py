@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from leaderboard import markup, tables, words
+from leaderboard.markup import Figure
 from leaderboard.readings import Readings
 from leaderboard.views.opening import with_board
 from storage.board_rows import ReviewRow
@@ -19,7 +20,7 @@ def show() -> None:
 
 def _draw(board: Readings) -> None:
     st.title("Production")
-    approved = [row for row in board.reviews() if row.state == "approved"]
+    approved = board.approved()
     if not approved:
         st.markdown("Nothing is approved yet. `/tune submit RUN` asks for a review.")
         return
@@ -30,22 +31,19 @@ def _draw(board: Readings) -> None:
 
 def _task(rows: list[ReviewRow], task: str, days: int | None) -> None:
     """The newest approval is the champion; the one before it is the way back."""
-    newest, *earlier = sorted(rows, key=lambda row: row.updated_at, reverse=True)
+    newest, *earlier = rows
     st.html(f'<h2 class="tb-task">{markup.link(markup.board_address(task), task)}</h2>')
     back = earlier[0] if earlier else None
     end = approval_end(newest.updated_at.replace(tzinfo=UTC), days)
     figures = [
-        (
+        Figure(
             "Champion",
             words.method(newest.method, newest.base),
             f"{newest.run_id}, approved {words.ago(newest.updated_at)}",
+            markup.run_address(newest.run_id),
         ),
-        ("Holds until", *_end(end)),
-        (
-            "Way back",
-            words.method(back.method, back.base) if back else "none yet",
-            f"{back.run_id}, the approval before" if back else "there was no approval before",
-        ),
+        Figure("Holds until", *_end(end)),
+        _way_back(back),
     ]
     st.html(markup.figures(figures))
     if end and end <= now():
@@ -55,6 +53,17 @@ def _task(rows: list[ReviewRow], task: str, days: int | None) -> None:
             icon=":material/event_busy:",
         )
     st.html(tables.reviews([newest, *earlier]))
+
+
+def _way_back(back: ReviewRow | None) -> Figure:
+    if back is None:
+        return Figure("Way back", "none yet", "there was no approval before")
+    return Figure(
+        "Way back",
+        words.method(back.method, back.base),
+        f"{back.run_id}, the approval before",
+        markup.run_address(back.run_id),
+    )
 
 
 def _end(end: datetime | None) -> tuple[str, str]:

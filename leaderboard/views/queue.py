@@ -21,15 +21,16 @@ def _draw(board: Readings) -> None:
         st.html(listings.waiting(waiting))
     else:
         st.markdown("Nothing is training and nothing waits.")
-    st.subheader("What was used")
+    st.header("What was used")
     found = board.usage()
     if not found:
         st.markdown("No run was started yet.")
         return
-    st.html(listings.usage(found))
-    hours = sum(row.seconds for row in found) / 3600
+    currency = board.currency()
+    st.html(listings.usage(found, currency))
+    spent = words.duration(sum(row.seconds for row in found))
     runs = words.plural(sum(row.runs for row in found), "run")
     st.caption(
-        f"{runs}, {hours:,.1f} hours of machine time, failed and repeated attempts included. Costs "
+        f"{runs}, {spent} of machine time, failed and repeated attempts included. Costs "
         "are of finished runs, where tuneboard.toml has prices."
     )

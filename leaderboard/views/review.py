@@ -3,9 +3,14 @@
 import streamlit as st
 
 from leaderboard import markup, printing, tables, words
+from leaderboard.judged import judged
+from leaderboard.markup import Figure
+from leaderboard.paired import paired
 from leaderboard.readings import Readings
+from leaderboard.signing_in import may_see_texts, say_texts_are_hidden
 from leaderboard.views.deciding import decide_here
 from leaderboard.views.opening import with_board
+from leaderboard.views.run_charts import draw_charts, draw_mistakes
 from storage.board_rows import ReviewRow, RunPage
 
 
@@ -66,32 +71,69 @@ def _one(board: Readings, review: ReviewRow) -> None:
 
 
 def _evidence(board: Readings, run: RunPage) -> None:
-    metrics = {
-        m.name: m for m in board.run_metrics(run.run_id) if m.split == "test" and not m.group
-    }
-    figures = [("Place", words.place(run.place_low, run.place_high), run.unranked_because)]
+    st.html(markup.figures(_figures(board, run)))
+    for note in run.provisional:
+        st.caption(f"Provisional: {words.plain(note)}.")
+    if worth := board.verdict(run.task):
+        st.markdown(words.plain(worth[0].sentence))
+    attention, rest = judged(board.run_checks(run.run_id), run.gate)
+    if run.gate:
+        st.header(f"Policy: {words.GATES[run.gate.status]} ({words.plain(run.gate.counts)})")
+    if attention:
+        st.html(attention)
+    else:
+        st.markdown("No check warns and none fails.")
+    if run.summary:
+        draw_charts(board, run, run.summary)
+    if may_see_texts(board.home, run.spec.task):
+        if not run.sealed:
+            draw_mistakes(board, run)
+    else:  # who looks, and the way to log in, stand beside the decision
+        say_texts_are_hidden()
+    if rest:
+        st.header("The other checks")
+        st.html(rest)
+
+
+def _figures(board: Readings, run: RunPage) -> list[Figure]:
+    metrics = {m.name: m for m in board.run_metrics(run.run_id) if not m.group}
+    figures = [Figure("Place", words.place(run.place_low, run.place_high), run.unranked_because)]
     if primary := metrics.get(run.primary_metric):
         note = f"{words.interval(primary.low, primary.high)}, n = {primary.n:,}"
-        figures.append((words.metric(primary.name), words.number(primary.value), note))
+        value = words.number(primary.value)
+        figures.append(Figure(words.metric(primary.name), value, note, drawn=tables.drawn(primary)))
     if run.difference is not None:
         word = words.difference(run.difference_low, run.difference_high)
         between = words.points_interval(run.difference_low, run.difference_high, run.primary_metric)
         against = f"against {run.against_method}, the best baseline"
-        figures.append(
-            (against, words.points(run.difference, run.primary_metric), f"{word}, {between}")
-        )
-    st.html(markup.figures(figures))
-    for note in run.provisional:
-        st.caption(f"Provisional: {words.plain(note)}.")
-    if run.gate:
-        st.subheader(f"Policy: {words.GATES[run.gate.status]} ({words.plain(run.gate.counts)})")
-        st.html(tables.findings(run.gate))
-    st.subheader("Checks")
-    st.html(tables.checks(board.run_checks(run.run_id)))
+        points = words.points(run.difference, run.primary_metric)
+        figures.append(Figure(against, points, f"{word}, {between}"))
+    figures.append(_against_production(board, run))
+    cost = metrics.get("cost_per_1000")
+    figures.append(Figure("Cost of 1,000 answers", words.cost(cost.value if cost else None)))
+    return figures
+
+
+def _against_production(board: Readings, run: RunPage) -> Figure:
+    """The paired difference to what it would replace."""
+    name = "Against what is in production"
+    champion = board.in_production(run.task, besides=run.run_id)
+    task = next((task for task in board.tasks() if task.name == run.task), None)
+    if champion is None or task is None:
+        return Figure(name, "nothing is", "no other run of this task is approved")
+    address = markup.compare_address(run.task, champion.run_id, run.run_id)
+    found = paired(board, task, run.run_id, champion.run_id)
+    if isinstance(found, str):
+        return Figure(name, "not compared", found, address)
+    word = words.difference(found.low, found.high)
+    between = words.points_interval(found.low, found.high, task.primary_metric)
+    said = words.method(champion.method, champion.base)
+    points = words.points(found.value, task.primary_metric)
+    return Figure(name, points, f"{word}, {between}; {said}", address)
 
 
 def _decisions(board: Readings, review: ReviewRow) -> None:
-    st.subheader("Decisions")
+    st.header("Decisions")
     found = board.decisions(review.id)
     if found:
         st.html(tables.decisions(found))

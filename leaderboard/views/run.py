@@ -2,17 +2,18 @@
 
 import streamlit as st
 
-from leaderboard import charts, markup, run_details, tables, words
+from leaderboard import markup, run_details, tables, words
+from leaderboard.judged import judged
+from leaderboard.markup import Figure
 from leaderboard.readings import Readings
-from leaderboard.signing_in import sees_texts
+from leaderboard.signing_in import may_see_texts, sees_texts
 from leaderboard.views import voting
 from leaderboard.views.opening import with_board
+from leaderboard.views.run_charts import draw_charts, draw_mistakes
 from storage.board_rows import RunPage
 from storage.records import EvidenceSummary, Metric
 
 LOG_LINES = 60
-FEWEST_FOR_CALIBRATION = 200
-"""Test rows: twenty a dot."""
 LIVE_EVERY = "2s"
 
 
@@ -108,55 +109,58 @@ def _evidence(board: Readings, run: RunPage, summary: EvidenceSummary) -> None:
     for note in run.provisional:
         st.caption(f"Provisional: {words.plain(note)}.")
     if run.targets:
-        st.subheader("Targets")
+        st.header("Targets")
         st.html(tables.targets(run.targets))
+    attention, rest = judged(board.run_checks(run.run_id), run.gate)
     if run.gate:
-        st.subheader(f"Policy: {words.GATES[run.gate.status]} ({words.plain(run.gate.counts)})")
-        st.html(tables.findings(run.gate))
-    st.subheader("Checks")
-    st.html(tables.checks(board.run_checks(run.run_id)))
-    left, right = st.columns(2, gap="large")
-    with left:
-        _curves(board, run, summary)
-    with right:
-        if run.sealed:
-            st.info("The test set is sealed until this run is put up for review.")
-        else:
-            _confusion(board, run, summary)
-    if not run.sealed:
-        _calibration(board, run)
-    st.subheader("By label")
-    st.html(tables.classes(metrics))
-    if by_group := tables.groups(metrics):
-        st.subheader("By group")
+        st.header(f"Policy: {words.GATES[run.gate.status]} ({words.plain(run.gate.counts)})")
+    if attention:
+        st.html(attention)
+    else:
+        st.markdown("No check warns and none fails.")
+    draw_charts(board, run, summary)
+    _by_label(metrics)
+    if by_group := tables.groups(tables.of_groups(metrics)):
+        st.header("By group")
         st.html(by_group)
     if not run.sealed and sees_texts(board.home, run.spec.task):
-        _mistakes(board, run)
+        draw_mistakes(board, run)
     votes = board.votes(run.run_id)
     if votes.people:
-        st.subheader("Blind votes")
+        st.header("Blind votes")
         st.markdown(words.plain(voting.result(votes)))
-    st.subheader("All numbers on test")
+    if rest:
+        st.header("The other checks")
+        st.html(rest)
+    st.header("All numbers on test")
     st.html(tables.metrics(metrics))
     _origin(run, summary, metrics)
 
 
-def _figures(run: RunPage, metrics: list[Metric]) -> list[tuple[str, str, str]]:
+def _by_label(metrics: list[Metric]) -> None:
+    if by_label := tables.classes(metrics):
+        st.header("By label")
+        st.html(by_label)
+
+
+def _figures(run: RunPage, metrics: list[Metric]) -> list[Figure]:
     named = {m.name: m for m in metrics if m.split == "test" and not m.group}
     first = named.get(run.primary_metric)
     shown = [(first, run.primary_metric)] if first else []
     shown += [(named[n], n) for n in ("accuracy", "macro_f1", "roc_auc") if n in named]
     unique = {name: metric for metric, name in shown}
     place = words.place(run.place_low, run.place_high)
-    figures = [("Place", place, "as far as the data tell" if run.ranked else "not ranked")]
-    figures += [(words.metric(name), words.number(m.value), _note(m)) for name, m in unique.items()]
+    figures = [Figure("Place", place, "as far as the data tell" if run.ranked else "not ranked")]
+    figures += [
+        Figure(words.metric(name), words.number(m.value), _note(m), drawn=tables.drawn(m))
+        for name, m in unique.items()
+    ]
     word = words.difference(run.difference_low, run.difference_high)
     between = words.points_interval(run.difference_low, run.difference_high, run.primary_metric)
     against = f"against {run.against_method}" if run.against_method else "no other baseline"
     if run.difference is not None:
-        figures.append(
-            (against, words.points(run.difference, run.primary_metric), f"{word}, {between}")
-        )
+        points = words.points(run.difference, run.primary_metric)
+        figures.append(Figure(against, points, f"{word}, {between}"))
     return figures
 
 
@@ -166,64 +170,8 @@ def _note(metric: Metric) -> str:
     return f"{words.interval(metric.low, metric.high)}, n = {metric.n:,}"
 
 
-def _curves(board: Readings, run: RunPage, summary: EvidenceSummary) -> None:
-    st.subheader("Loss while training")
-    points = board.curves(run.run_id)
-    if not points:
-        st.caption("This method does not train in steps.")
-        return
-    st.altair_chart(charts.curves(points, summary.best_step), width="stretch")
-    st.caption(
-        "Validation loss that turns up while train loss falls is overfitting. "
-        f"The model of step {summary.best_step} was kept, of {summary.steps}."
-    )
-
-
-def _confusion(board: Readings, run: RunPage, summary: EvidenceSummary) -> None:
-    if not summary.labels:  # answers that are written are not confused with one another
-        return
-    st.subheader("What is taken for what")
-    rows = board.confusion(run.run_id)
-    if not rows:
-        st.caption("The predictions of this run are not here any more.")
-        return
-    st.altair_chart(charts.confusion(rows, summary.labels), width="stretch")
-    st.caption("Test rows by true and predicted label. The shade is the share of the true label.")
-
-
-def _calibration(board: Readings, run: RunPage) -> None:
-    rows = board.calibration(run.run_id)
-    if not rows:
-        return
-    st.subheader("How sure, and how often right")
-    tested = sum(row.n for row in rows)
-    if tested < FEWEST_FOR_CALIBRATION:
-        st.caption(
-            f"Not drawn: {words.plural(tested, 'test row')} in ten parts say nothing; "
-            f"{FEWEST_FOR_CALIBRATION} are the least."
-        )
-        return
-    left, _ = st.columns(2, gap="large")
-    with left:
-        st.altair_chart(charts.reliability(rows), width="stretch")
-    st.caption(
-        "Each dot is a tenth of the test rows, with the 95 % interval of how many were right. "
-        "Below the dotted line the model is surer than it may be."
-    )
-
-
-def _mistakes(board: Readings, run: RunPage) -> None:
-    st.subheader("Worst mistakes")
-    found = board.mistakes(run.run_id)
-    if not found:
-        st.caption("No test row was predicted wrongly, or the predictions are not here any more.")
-        return
-    st.html(tables.mistakes(found))
-    st.caption("Test rows that the model was surest to get right, and did not.")
-
-
 def _origin(run: RunPage, summary: EvidenceSummary, metrics: list[Metric]) -> None:
-    st.subheader("How it came about")
+    st.header("How it came about")
     left, right = st.columns(2, gap="large")
     with left:
         st.html(markup.facts(_engine_facts(summary)))
@@ -273,7 +221,7 @@ def _history(board: Readings, run: RunPage) -> None:
         with st.expander("What it ran on"):
             st.html(markup.facts(found))
     # A log may name rows: it is for those who may read them.
-    may_read = sees_texts(board.home, run.spec.task)
+    may_read = may_see_texts(board.home, run.spec.task)
     lines = board.log_tail(run.run_id, run.attempt, LOG_LINES) if run.attempt and may_read else []
     if lines:
         with st.expander(f"The end of the log of attempt {run.attempt}"):

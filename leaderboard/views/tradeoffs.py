@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from leaderboard import charts, words
+from leaderboard import charts, listings, words
 from leaderboard.readings import Readings
+from leaderboard.scheme import ink
 from leaderboard.views.choosing import all_rows, choose_task
 from leaderboard.views.opening import with_board
 from storage.board_rows import BoardRow
@@ -37,13 +38,22 @@ def _draw(board: Readings) -> None:
     less = lower_is_better(task.primary_metric)
     best = _front(shown, column, less_is_better=less)
     st.altair_chart(
-        charts.tradeoff(shown, column, title, words.metric(task.primary_metric), best),
+        charts.tradeoff(shown, column, title, words.metric(task.primary_metric), best, ink()),
         width="stretch",
     )
     st.caption(
         f"Each dot is a run, its bar the 95 % interval of {words.metric(task.primary_metric)}. "
         "Runs in colour are beaten by no other in both ways at once; grey ones are. A longer bar "
         "than the distance between two dots means that they cannot be told apart."
+    )
+    st.header("Not beaten in both")
+    st.html(
+        listings.front(
+            [row for row in shown if row.run_id in best],
+            task.primary_metric,
+            column,
+            board.currency(),
+        )
     )
     left_out = len(rows) - len(shown)
     if left_out:

@@ -12,6 +12,9 @@ with page as (
     left join metrics k
         on k.run_id = s.run_id and k.name = $cost and k.split = 'run' and k.group_name = ''
     where s.task = $task and ($methods is null or list_contains($methods, r.method))
+      and ($statuses is null or list_contains($statuses, s.status))
+      and ($policies is null or list_contains($policies, json_extract_string(nullif(s.gate, ''), '$.status')))
+      and ($words = '' or contains(lower(concat_ws(' ', r.id, r.base, r.requested_by)), $words))
     order by shown
     limit $limit offset $offset
 ),

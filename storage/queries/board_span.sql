@@ -1,14 +1,20 @@
--- one row: how many runs a task's board has, and the range that its intervals span (`chosen`
--- counts the runs of the asked methods); `majority` is
--- left out of the range, for it would press all others into a corner
+-- one row: how many runs a task's board has, how many of them pass the filter of `board.sql`, and the
+-- range that the intervals of the first tie group and of the better half span: what is far behind
+-- would press them into a corner
 select
     count(*) as runs,
-    count(*) filter ($methods is null or list_contains($methods, r.method)) as chosen,
+    count(*) filter (
+        ($methods is null or list_contains($methods, r.method))
+        and ($statuses is null or list_contains($statuses, s.status))
+        and ($policies is null or list_contains($policies, json_extract_string(nullif(s.gate, ''), '$.status')))
+        and ($words = '' or contains(lower(concat_ws(' ', r.id, r.base, r.requested_by)), $words))
+    ) as chosen,
     count(*) filter (s.ranked) as ranked,
-    min(coalesce(m.low, m.value)) filter (s.ranked and r.method <> 'majority') as low,
-    max(coalesce(m.high, m.value)) filter (s.ranked and r.method <> 'majority') as high,
-    max(s.place_high) filter (s.place_low = 1) as told_apart_from,
-    count(*) filter (s.place_low = 1) as leaders
+    least(
+        min(coalesce(m.low, m.value)) filter (s.tie_group = 1),
+        quantile_disc(coalesce(m.low, m.value), 0.5) filter (s.ranked and r.method <> 'majority')
+    ) as low,
+    max(coalesce(m.high, m.value)) filter (s.ranked and r.method <> 'majority') as high
 from standings s
 join runs r on r.id = s.run_id
 left join metrics m

@@ -5,6 +5,7 @@ select
         as said
 from read_parquet($files, filename = true, union_by_name = true)
 where split = $split and ($words = '' or contains(lower(text), lower($words)))
+  and ($value is null or case $column when '' then gold else groups[$column] end = $value)
 group by example_id
 having not $wrong_only or bool_or(gold <> predicted)
 order by count(*) filter (gold <> predicted) desc, example_id

@@ -1,6 +1,6 @@
 -- one row a number of a group of people, of each run of a task, best runs first
 select
-    s.run_id, r.method, r.base, r.seed, m.name, m.group_name, m.value, m.low, m.high, m.n,
+    s.run_id, r.method, r.base, r.seed, m.name, m.group_name as "group", m.value, m.low, m.high, m.n,
     m.missing_because
 from standings s
 join runs r on r.id = s.run_id

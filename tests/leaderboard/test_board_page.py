@@ -1,6 +1,7 @@
 """The board page: what a manager sees in ten seconds."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import golden
@@ -83,6 +84,38 @@ def test_runs_without_a_result_are_listed(draw: Draw) -> None:
     page = html(draw("board", task="tickets"))
     for state in ("training", "queued", "cancelled"):
         assert f">{state}</span>" in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ({"methods": "tfidf"}, lambda row: row.method == "tfidf"),
+        ({"status": "failed"}, lambda row: row.status == "failed"),
+        (
+            {"status": ["approved", "in_review"]},
+            lambda row: row.status in {"approved", "in_review"},
+        ),
+        ({"policy": "blocked"}, lambda row: row.gate and row.gate.status == "blocked"),
+        ({"search": "MINILM"}, lambda row: "minilm" in row.base),
+        (
+            {"methods": "lora", "policy": "needs_review"},
+            lambda row: row.method == "lora" and row.gate and row.gate.status == "needs_review",
+        ),
+    ],
+)
+def test_the_address_chooses_which_runs_are_shown(
+    draw: Draw, rows: list[BoardRow], asked: dict[str, str], kept: Callable[[BoardRow], bool]
+) -> None:
+    test = draw("board", task="tickets", **asked)
+    table = next(body for body in html(test).split("<table") if "tb-board" in body)
+    wanted = [row.run_id for row in rows if kept(row)]
+    assert re.findall(r"run\?run_id=(r\w+)", table) == wanted
+    assert 0 < len(wanted) < len(rows)
+    assert f"{len(wanted)} of {len(rows)} runs are like this" in said(test).replace("\\", "")
+
+
+def test_a_filter_that_nothing_passes_says_so(draw: Draw) -> None:
+    assert "Take a filter away" in said(draw("board", task="tickets", search="*nope*"))
 
 
 def test_methods_can_be_chosen(draw: Draw) -> None:

@@ -20,7 +20,7 @@ from leaderboard import printing, words
 from leaderboard.app import MENU, PAGES
 from leaderboard.drift import label_shifts
 from leaderboard.readings import Readings
-from leaderboard.views import audit, tradeoffs
+from leaderboard.views import audit, fairness, tradeoffs
 from storage import board_reader as reader
 from storage.board_rows import BoardRow
 from storage.home import Home
@@ -77,8 +77,45 @@ def test_the_overview_leads_to_what_is_in_production(
     assert found
     best = reader.board_rows(found, "tickets", "macro_f1")[0].run_id
     page = html(draw("overview", folder=tmp_path))
-    assert f"compare?task=tickets&amp;runs={best},{other}" in page
+    assert f"compare?task=tickets&amp;runs={other},{best}" in page
     ledger.close()
+
+
+def test_the_overview_tells_what_became_best_and_what_was_decided(
+    draw: Draw, snapshot: Path
+) -> None:
+    since = now() - timedelta(days=7)
+    found = reader.news(snapshot, since, limit=100)
+    moments = [row.happened_at for row in found]
+    assert moments == sorted(moments, reverse=True)
+    decided = [row for row in found if row.what != "new best"]
+    assert sorted(row.reason for row in decided) == sorted(r.reason for r in reader.chain(snapshot))
+    assert all(row.value is not None for row in found if row.what == "new best")
+    assert decided[0].reason in html(draw("overview"))
+    assert reader.news(snapshot, now() + timedelta(days=1)) == []
+
+
+def test_what_is_in_production_is_the_newest_approval_of_each_task(snapshot: Path) -> None:
+    found = reader.approved(snapshot)
+    newest = [row for row in reader.reviews(snapshot) if row.state == "approved"]
+    assert [row.id for row in found] == [row.id for row in newest]
+    assert reader.approved(snapshot, each=0) == []
+
+
+def test_fairness_has_each_check_of_each_run_and_the_groups_of_the_chosen(
+    draw: Draw, snapshot: Path, rows: list[BoardRow]
+) -> None:
+    found = reader.task_checks(snapshot, "tickets", fairness.CHECKS)
+    assert {row.id for row in found} <= set(fairness.CHECKS)
+    measured = next(row for row in found if row.value is not None)
+    best = next(row for row in rows if row.value is not None)
+    page = html(draw("fairness", task="tickets", runs=best.run_id))
+    assert words.figure(measured.value or 0) in page
+    groups = [row for row in reader.groups(snapshot, "tickets") if row.run_id == best.run_id]
+    assert groups
+    for row in groups:
+        assert words.group(row.group) in page
+        assert row.value is None or f">{words.number(row.value)}<" in page
 
 
 def test_two_runs_are_compared_on_the_same_rows(draw: Draw, rows: list[BoardRow]) -> None:
@@ -95,6 +132,30 @@ def test_two_runs_are_compared_on_the_same_rows(draw: Draw, rows: list[BoardRow]
 def test_only_one_run_is_no_comparison(draw: Draw, rows: list[BoardRow]) -> None:
     test = draw("compare", task="tickets", runs=rows[0].run_id)
     assert "Choose two runs" in test.info[0].value
+
+
+def test_a_run_that_the_address_names_and_nobody_knows_is_said(
+    draw: Draw, rows: list[BoardRow]
+) -> None:
+    test = draw("compare", task="tickets", runs=f"{rows[0].run_id},r0*nope*,{rows[1].run_id}")
+    assert "r0" in test.warning[0].value
+    assert "p = " in html(test)
+
+
+def test_examples_of_a_label_or_a_group_can_be_looked_at(
+    draw: Draw, home: Home, rows: list[BoardRow]
+) -> None:
+    first = rows[0].run_id
+    parts = reader.slices(home, first)
+    labels, groups = ([p for p in parts if bool(p.column) is named] for named in (False, True))
+    assert sum(part.n for part in labels) == sum(part.n for part in groups) == rows[0].n
+    for part in (labels[0], groups[0]):
+        assert len(reader.examples(home, (first,), part=part, limit=1000)) == part.n
+    wanted = {row.gold for row in reader.examples(home, (first,), part=labels[0])}
+    assert wanted == {labels[0].value}
+    asked = f"{groups[0].column}: {groups[0].value}"
+    test = draw("examples", task="tickets", runs=first, slice=asked)
+    assert test.selectbox(key="slice").value == asked
 
 
 def test_examples_can_be_searched(draw: Draw, home: Home, rows: list[BoardRow]) -> None:

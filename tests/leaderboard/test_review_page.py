@@ -46,6 +46,13 @@ def test_a_decision_is_shown_with_its_reason(
     assert review.evidence_digest in page
 
 
+def test_a_review_stands_beside_what_it_would_replace(draw: Draw, snapshot: Path) -> None:
+    approved, waiting = _review(snapshot, "approved"), _review(snapshot, "in_review")
+    page = html(draw("review", review_id=waiting.id))
+    assert f"compare?task=tickets&amp;runs={approved.run_id},{waiting.run_id}" in page
+    assert "no other run of this task is approved" in html(draw("review", review_id=approved.id))
+
+
 def test_the_head_of_the_chain_is_the_ledgers(draw: Draw, snapshot: Path, home: Home) -> None:
     ledger = Ledger.open(home.ledger_file)
     newest = head(ledger)

@@ -39,6 +39,22 @@ def test_durations_carry_one_unit(seconds: float, word: str) -> None:
     assert words.duration(seconds) == word
 
 
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [(0.0, "0.00"), (12.5, "12.50"), (0.0123, "0.0123"), (7.65e-05, "0.000077"), (7e-8, "under")],
+)
+def test_a_small_cost_keeps_the_digits_that_count(value: float, word: str) -> None:
+    assert words.cost(value).startswith(word)
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [(0.05, "0.05"), (-0.00176, "−0.00176"), (1032.0, "1,032"), (0.0, "0"), (float("inf"), "inf")],
+)
+def test_a_measured_value_keeps_three_digits(value: float, word: str) -> None:
+    assert words.figure(value) == word
+
+
 def test_ages_carry_one_unit() -> None:
     now = datetime(2026, 1, 2, tzinfo=UTC)
     assert words.ago(now - timedelta(hours=3, minutes=5), now) == "3 h ago"

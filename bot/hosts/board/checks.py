@@ -148,7 +148,7 @@ def _baseline(
             f"{n} row is too little to compare two models; {ROWS_TO_COMPARE} are needed"
         )
     if candidate.method.is_baseline and paired is None:
-        return _no_comparison("it is a baseline, and there is no other to hold it against")
+        return _no_comparison("it is the only baseline, and there is none to hold it against")
     return beats_baseline(paired, against, metric=task.task.primary_metric)
 
 

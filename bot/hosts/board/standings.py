@@ -1,9 +1,9 @@
 """Where each run stands in its task: comparable or not, against the best baseline, and its place.
 
 Read `standings` first. A place is a range: all runs that the rows cannot tell apart share it, and
-inside a tie group the cheapest comes first. Runs that cannot be compared are kept, with the reason;
-runs whose checks failed are kept, too. Everything is computed from what the runs left, with fixed
-seeds: the same runs give the same board.
+inside a tie group the cheapest of them comes first. Runs that cannot be compared are kept, with the
+reason; runs whose checks failed are kept, too. Everything is computed from what the runs left, with
+fixed seeds: the same runs give the same board.
 """
 
 from collections import defaultdict
@@ -116,14 +116,11 @@ def unplaced(task: TaskBoard, why: str) -> Placed:
 
 
 def _opponents(task: TaskBoard, able: Sequence[Candidate]) -> dict[str, Candidate]:
-    """The baseline that each run is held against: the best one, and for that one the next best.
-
-    A baseline that is not the best has none: nobody should choose it before the better one.
-    """
+    """The baseline that each run is held against: the best one, and for that one the next best."""
     best = best_baselines(task, able)
     if not best:
         return {}
-    found = {c.run_id: best[0] for c in able if not c.method.is_baseline}
+    found = {c.run_id: best[0] for c in able if c is not best[0]}
     return found | ({best[0].run_id: best[1]} if len(best) > 1 else {})
 
 
@@ -283,13 +280,17 @@ def _evidence_digest(
     return digest_of([candidate.manifest_digest, task.newest.policy.digest(), others])
 
 
-def _order(standing: Standing) -> tuple[bool, int, float, float, float, str]:
-    """Ranked first, then by tie group, then the cheapest, then the better number."""
+def _order(standing: Standing) -> tuple[bool, int, int, float, float, float, str]:
+    """Ranked first, by tie group and best possible place; then the cheapest, the better number.
+
+    Seeds of one spec share a group by their mean, so a group may hold a seed that is surely behind.
+    """
     costs = {m.name: m.value for m in standing.metrics if m.split == "run"}
     value = standing.primary.value
     return (
         not standing.ranked,
         standing.tie_group or 0,
+        standing.place_low or 0,
         _or_infinity(costs.get("cost_per_1000")),
         _or_infinity(costs.get("latency_mean_ms")),
         float("inf") if value is None else -value,

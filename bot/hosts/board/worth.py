@@ -62,24 +62,35 @@ def notes(
         optimism=comparison.optimism,
         selected_of=ranked,
         looks=task.looks,
-        sentences=(*_sentences(task, comparison, rows, ranked, len(tied)), *more),
+        top=_top(task, comparison, ranked, len(tied)),
+        sentences=(*_sentences(task, comparison, rows), *more),
     )
 
 
-def _sentences(
-    task: TaskBoard, comparison: Comparison, rows: int, ranked: int, tied: int
-) -> list[str]:
-    found, metric = [], task.task.primary_metric
+def _top(task: TaskBoard, comparison: Comparison, ranked: int, tied: int) -> str:
+    if ranked == 1:
+        return "One run has a place; there is nothing to compare it with yet."
+    if tied == 1:
+        return f"One run is surely the best of the {ranked} that have a place."
+    luck = ""
+    if comparison.optimism:
+        luck = (
+            "; whoever picks one by its number here sees up to "
+            f"{amount(comparison.optimism, task.task.primary_metric)} too much"
+        )
+    return (
+        f"{tied} of {ranked} runs cannot be told apart at the top: any of them may be the best"
+        f"{luck}."
+    )
+
+
+def _sentences(task: TaskBoard, comparison: Comparison, rows: int) -> list[str]:
+    found = []
     if comparison.detectable is not None:
         found.append(
             f"{rows:,} {task.split} rows find a difference of "
-            f"{amount(comparison.detectable, metric)} in 80 of 100 cases; smaller ones are "
-            "mostly missed."
-        )
-    if comparison.optimism and tied > 1:
-        found.append(
-            f"{tied} of {ranked} runs cannot be told apart at the top. Whoever picks the best of "
-            f"them by its number here sees up to {amount(comparison.optimism, metric)} too much."
+            f"{amount(comparison.detectable, task.task.primary_metric)} in 80 of 100 cases; "
+            "smaller ones are mostly missed."
         )
     if task.task.sealed:
         found.append("The test set is sealed: runs are compared on validation.")

@@ -110,6 +110,10 @@ def test_a_better_run_beats_the_best_baseline_and_a_worse_one_fails(
     assert difference.against == best
     assert difference.low > 0
     assert found[best].difference is None
+    lesser = next(one for one in found.values() if one.method is Method.TFIDF)
+    (check,) = [check for check in lesser.checks if check.id == "beats_baseline"]
+    assert check.outcome is Outcome.FAIL
+    assert check.value == pytest.approx(lesser.difference.value if lesser.difference else None)
     assert found[good].place_low == 1
     assert found[bad].ranked  # a failed check keeps its row and its place
 
@@ -322,3 +326,6 @@ def test_seeds_of_one_spec_share_a_tie_group_whatever_their_luck(
     assert pool
     assert len(pool.seeds) == 5
     assert pool.low < pool.mean < pool.high
+    shown = [(one.tie_group, one.place_low) for one in _standings(home)]
+    assert shown == sorted(shown)
+    assert shown[-2][1] != 1  # a seed that is surely behind stands in its group, after its twins
