@@ -132,10 +132,6 @@ class Settings(Record):
         per_hour = self.prices.gpu_hour if self.hosts.gpus else self.prices.cpu_hour
         return None if per_hour is None else (per_hour, self.prices.currency)
 
-    def person_of_slack(self, user_id: str) -> Person | None:
-        """The person behind a Slack user id, or None for a stranger."""
-        return person_where(self.people, "slack", user_id)
-
     def person_of_os(self, user: str) -> Person | None:
         """The person behind a user of this machine, or None for a stranger."""
         return person_where(self.people, "os", user)

@@ -65,7 +65,9 @@ def run_checks(inputs: CheckInputs) -> Checked:
         _stereotypes(inputs),
         forgetting_text.check(inputs.fitted.text_losses, inputs.spec.task.policy),
         forgetting_tasks.check(inputs.fitted.retention, inputs.spec.task.policy),
-        lexical_support.check(inputs.fitted.answers),
+        lexical_support.check(
+            inputs.fitted.answers, quote=not inputs.spec.task.has_sensitive_texts
+        ),
         *_texts(inputs),
     )
     return Checked(checks, probe.examples)

@@ -81,6 +81,7 @@ def leakage_checks(
             (found.test, found.learnt),
             limit,
             words,
+            quote=not task.has_sensitive_texts,
         ),
     )
 

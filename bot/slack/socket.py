@@ -10,7 +10,9 @@ second queue behind this one, and the acknowledgement follows the commit.
 
 import logging
 import re
+import threading
 import time
+from threading import Lock
 from typing import Any
 
 from slack_bolt import App, BoltRequest
@@ -31,7 +33,8 @@ PING_EVERY_S = 5.0
 """How soon a dead connection is noticed."""
 LOOK_EVERY_S = 0.05
 """How soon a new session is read from, while there is none."""
-CLOSE_S = 5.0
+LEAVE_S, CLOSE_S = 1.0, 5.0
+"""How long the end of a session is waited for."""
 THREADS = 2
 """One that works and one that waits: writes are one after another, and more threads take longer."""
 
@@ -41,11 +44,20 @@ _ENVELOPE = re.compile(r'"envelope_id"\s*:\s*"([^"\\]+)"')
 
 
 class _Client(SocketModeClient):
-    """Notes when each envelope came in, and leaves an old session at once for a new one."""
+    """Notes when each envelope came in, and leaves an old session at once for a new one.
+
+    One thread reads, from one session at a time. A session that was replaced is never opened, or,
+    where it is being opened, ended before the new one is made: else the reader would stay with the
+    old one, and what came in there could not be answered.
+    """
 
     def __init__(self, app_token: str, web_client: WebClient) -> None:
         self.came_in: dict[str, float] = {}
-        self._was_read: WebSocketApp | None = None
+        self._turn = Lock()
+        self._read: WebSocketApp | None = None
+        self._reading: WebSocketApp | None = None
+        self._reader = 0
+        self._made_at = 0.0
         super().__init__(
             app_token, log, web_client, ping_interval=PING_EVERY_S, concurrency=THREADS
         )
@@ -62,8 +74,11 @@ class _Client(SocketModeClient):
 
     def connect(self) -> None:
         """Open a session in place of the old one, of which its reader must hear first."""
-        old, self.current_session = self.current_session, None
-        _end(old)
+        with self._turn:
+            old, self.current_session = self.current_session, None
+        if old is not None:
+            self._leave(old, LEAVE_S)
+        self._made_at = time.monotonic()
         super().connect()
 
     def close(self) -> None:
@@ -71,19 +86,48 @@ class _Client(SocketModeClient):
         self.closed = True
         self.message_queue.put(None)  # wakes who waits for a message, for up to a second
         self.current_session_runner.event.set()
-        until = time.monotonic() + CLOSE_S
-        while self.current_session_runner.is_alive() and time.monotonic() < until:
-            _end(self.current_session)  # again, where it was just about to be opened
-            time.sleep(0.01)
+        with self._turn:
+            reading = self._reading
+        if reading is not None:
+            self._leave(reading, CLOSE_S)
         super().close()
+
+    def _leave(self, session: WebSocketApp, patience_s: float) -> None:
+        """Wake the reader of a session, which in websocket-client 1.9 sleeps on for up to 10 s."""
+        session.on_error = session.on_close = None  # the end is meant
+        if threading.get_ident() == self._reader:
+            return  # it is the reader who asks, after the end of its session
+        until = time.monotonic() + patience_s
+        while self._is_reading(session) and time.monotonic() < until:
+            socket = session.sock
+            if socket is not None:
+                socket.abort()
+            time.sleep(0.01)  # it is being opened, or is about to notice
+
+    def _is_reading(self, session: WebSocketApp) -> bool:
+        return self._reading is session
 
     def _run_current_session(self) -> None:
         """Read from each session once: one that has ended is not opened again at its old address,
         for a new one is asked for when it closes."""
-        session = self.current_session
-        if session is not None and session is not self._was_read:
-            self._was_read = session
-            super()._run_current_session()  # type: ignore[no-untyped-call]
+        with self._turn:
+            session = self.current_session
+            if session is None or session is self._read or self.closed:
+                return
+            self._read = self._reading = session
+            self._reader = threading.get_ident()
+        try:
+            session.run_forever(ping_interval=PING_EVERY_S)
+        except Exception:  # the monitor sees a session without a socket, and asks for another
+            log.exception("a session ended with an error")
+            session.close()
+        finally:
+            self._reading = None
+
+    def _monitor_current_session(self) -> None:
+        """Ask for a new session where there is none, once the newest had time to be opened."""
+        if time.monotonic() - self._made_at > PING_EVERY_S:
+            super()._monitor_current_session()  # type: ignore[no-untyped-call]
 
 
 class Socket:
@@ -118,21 +162,6 @@ class Socket:
         with deadline(came_in + DEADLINE_S):
             response = self._app.dispatch(bolt_request)
         send_response(client, request, response, time.time())
-
-
-def _end(session: WebSocketApp | None) -> None:
-    """Wake the reader of a session, which in websocket-client 1.9 sleeps on for up to 10 s."""
-    if session is None:
-        return
-    session.on_error = session.on_close = None  # the end is meant
-    until = time.monotonic() + 1
-    while session.keep_running and session.sock is None and time.monotonic() < until:
-        time.sleep(0.01)  # it is being opened
-    if session.sock is None:
-        return
-    session.sock.abort()
-    while session.sock is not None and time.monotonic() < until:
-        time.sleep(0.01)
 
 
 def _envelope_id(message: str) -> str | None:

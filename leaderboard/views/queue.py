@@ -6,6 +6,8 @@ from leaderboard import listings, words
 from leaderboard.readings import Readings
 from leaderboard.views.opening import with_board
 
+LIVE_EVERY = "5s"
+
 
 def show() -> None:
     """Draw the page."""
@@ -14,6 +16,17 @@ def show() -> None:
 
 def _draw(board: Readings) -> None:
     st.title("Queue and cost")
+    _waiting()
+    _used(board)
+
+
+@st.fragment(run_every=LIVE_EVERY)
+def _waiting() -> None:
+    """What trains and waits now; drawn anew by itself."""
+    with_board(_draw_waiting)
+
+
+def _draw_waiting(board: Readings) -> None:
     waiting = board.waiting()
     if waiting:
         active = sum(row.state == "active" for row in waiting)
@@ -21,6 +34,9 @@ def _draw(board: Readings) -> None:
         st.html(listings.waiting(waiting))
     else:
         st.markdown("Nothing is training and nothing waits.")
+
+
+def _used(board: Readings) -> None:
     st.header("What was used")
     found = board.usage()
     if not found:

@@ -1,5 +1,7 @@
 """A run: what came out, how sure, what to look out for, and how it came about."""
 
+from functools import partial
+
 import streamlit as st
 
 from leaderboard import markup, run_details, tables, words
@@ -11,7 +13,8 @@ from leaderboard.views import voting
 from leaderboard.views.opening import with_board
 from leaderboard.views.run_charts import draw_charts, draw_mistakes
 from storage.board_rows import RunPage
-from storage.records import EvidenceSummary, Metric
+from storage.model_card import model_card
+from storage.records import Event, EvidenceSummary, Metric
 
 LOG_LINES = 60
 LIVE_EVERY = "2s"
@@ -40,7 +43,7 @@ def _draw(board: Readings) -> None:
         )
         return
     _header(run)
-    _state(board, run)
+    _state(run)
     if run.summary:
         _evidence(board, run, run.summary)
     _history(board, run)
@@ -63,10 +66,10 @@ def _header(run: RunPage) -> None:
     )
 
 
-def _state(board: Readings, run: RunPage) -> None:
+def _state(run: RunPage) -> None:
     """What to know about a run that has no result, or no place."""
     if run.state == "active":
-        _progress(board, run)
+        _progress(run)
     elif run.state == "queued":
         why = f" ({words.plain(run.reason)})" if run.reason else ""
         st.info(f"It waits for a free place{why}.", icon=":material/hourglass_empty:")
@@ -83,24 +86,31 @@ def _state(board: Readings, run: RunPage) -> None:
         st.info(f"It has no place: {words.plain(run.unranked_because)}.", icon=":material/info:")
 
 
-def _progress(board: Readings, run: RunPage) -> None:
-    """How far the training is; redrawn by itself until the board says that it ended."""
+@st.fragment(run_every=LIVE_EVERY)
+def _progress(run: RunPage) -> None:
+    """How far the training is; drawn anew by itself until the board says that it ended."""
+    with_board(partial(_draw_progress, run))
 
-    @st.fragment(run_every=LIVE_EVERY)
-    def live() -> None:
-        event = board.newest_event(run.run_id, run.attempt)
-        if event is None or event.step is None:
-            st.info("It is being prepared.", icon=":material/sync:")
-            return
-        share = event.step / event.steps if event.steps else 0.0
-        parts = [
-            f"step {event.step:,} of {event.steps:,}" if event.steps else f"step {event.step:,}"
-        ]
-        parts += [f"loss {event.loss:.3f}"] if event.loss is not None else []
-        parts += [f"{words.duration(event.eta_s)} to go"] if event.eta_s is not None else []
-        st.progress(min(share, 1.0), text=" · ".join(parts))
 
-    live()
+def _draw_progress(run: RunPage, board: Readings) -> None:
+    page = board.run_page(run.run_id)
+    if page is not None and page.state != run.state:
+        st.rerun()  # it ended: the whole page is another
+    event = board.newest_event(run.run_id, run.attempt)
+    if event is None or event.step is None:
+        st.info("It is being prepared.", icon=":material/sync:")
+        return
+    share, said = _told(event)
+    st.progress(share, text=said)
+
+
+def _told(event: Event) -> tuple[float, str]:
+    """The share that is done, and step, loss and time left in words."""
+    share = (event.step or 0) / event.steps if event.steps else 0.0
+    parts = [f"step {event.step:,} of {event.steps:,}" if event.steps else f"step {event.step:,}"]
+    parts += [f"loss {event.loss:.3f}"] if event.loss is not None else []
+    parts += [f"{words.duration(event.eta_s)} to go"] if event.eta_s is not None else []
+    return min(share, 1.0), " · ".join(parts)
 
 
 def _evidence(board: Readings, run: RunPage, summary: EvidenceSummary) -> None:
@@ -135,6 +145,14 @@ def _evidence(board: Readings, run: RunPage, summary: EvidenceSummary) -> None:
     st.header("All numbers on test")
     st.html(tables.metrics(metrics))
     _origin(run, summary, metrics)
+    if not run.sealed:
+        st.download_button(
+            "Model card",
+            data=partial(model_card, board.home, run.run_id),
+            file_name=f"{run.run_id}.md",
+            mime="text/markdown",
+            icon=":material/description:",
+        )
 
 
 def _by_label(metrics: list[Metric]) -> None:

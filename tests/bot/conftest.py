@@ -6,6 +6,7 @@ import pytest
 
 from bot.access import Caller
 from bot.actions import Actions
+from bot.directory import Directory, NoGroups
 from bot.settings import Settings
 from storage import tasks
 from storage.home import Home
@@ -53,7 +54,8 @@ def actions(ledger: Ledger, home: Home, settings: Settings) -> Actions:
 @pytest.fixture
 def caller(settings: Settings) -> Callable[[str], Caller]:
     """Somebody in Slack, by user id."""
-    return lambda user: Caller(settings.person_of_slack(user), "slack", user, "C1")
+    directory = Directory(settings.people, NoGroups())
+    return lambda user: directory.caller(user, "C1")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from bot.settings import Settings, load_settings, os_user
 from storage.errors import BadInput
 from storage.home import Home
+from storage.people import person_where
 from storage.records import Role
 
 
@@ -47,4 +48,4 @@ def test_a_bad_setting_is_named(tmp_path: Path, toml: str, said: str) -> None:
 def test_the_example_settings_are_valid() -> None:
     example = Path(__file__).parents[2] / "tuneboard.example.toml"
     settings = Settings.model_validate(tomllib.loads(example.read_text(encoding="utf-8")))
-    assert settings.person_of_slack("U0000000001") is not None
+    assert person_where(settings.people, "slack", "U0000000001") is not None

@@ -4,14 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import golden
 import pytest
 from leaderboard_served import WAIT_MS, serving
 
+from bot.hosts.projection import project
 from leaderboard import words
 from leaderboard.app import PAGES
 from storage import board_reader as reader
 from storage.board_rows import BoardRow
 from storage.home import Home
+from storage.ledger import Ledger
+from storage.records import AttemptState, RunState
 
 pytestmark = pytest.mark.browser
 PICTURES = Path("build") / "pictures"
@@ -44,6 +48,28 @@ def test_the_top_row_is_seen_and_leads_to_its_run(
     assert f"run_id={rows[0].run_id}" in page.url
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     context.close()
+
+
+def test_a_run_that_ends_is_shown_without_loading_the_page_again(
+    browser: Any, tmp_path: Path
+) -> None:
+    home = Home(tmp_path)
+    home.create()
+    ledger = Ledger.open(home.ledger_file)
+    task = golden.add_golden_task(ledger, golden.make_task(test_rows=240))
+    run = golden.start_run(ledger, home, golden.make_spec(task), key="live")
+    project(home)
+    with serving(home) as found:
+        page = browser.new_page()
+        page.goto(f"{found}/run?run_id={run.id}")
+        page.get_by_text("step 60 of 180").wait_for(timeout=WAIT_MS)
+        golden.make_run_folder(home, run, golden=task, accuracy=0.9)
+        state = RunState.SUCCEEDED
+        ledger.end_attempt(run.id, 1, AttemptState.SUCCEEDED, "laptop", run_state=state)
+        project(home)
+        page.get_by_role("heading", name="Policy").wait_for(timeout=WAIT_MS)
+        page.close()
+    ledger.close()
 
 
 def test_a_deep_link_opens_its_task_and_methods(browser: Any, address: str) -> None:

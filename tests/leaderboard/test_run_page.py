@@ -13,6 +13,7 @@ from storage import board_reader as reader
 from storage.board_rows import BoardRow
 from storage.home import Home
 from storage.ledger import Ledger
+from storage.model_card import model_card
 from storage.records import Method, Parent, RunSpec, RunState
 
 
@@ -134,6 +135,17 @@ def test_a_live_run_shows_its_newest_progress(draw: Draw, snapshot: Path) -> Non
     bars = [bar for test in shown for bar in test.get("progress")]
     assert "step 60 of 180" in bars[0].proto.text
     assert "It is being prepared." in "".join(said(test) for test in shown)
+
+
+def test_the_model_card_holds_the_numbers_of_the_page(
+    draw: Draw, home: Home, best: BoardRow
+) -> None:
+    card = model_card(home, best.run_id)
+    assert f"| macro_f1 | {best.value:.4f} | {best.low:.4f} to {best.high:.4f} | {best.n} |" in card
+    assert "text-classification" in card
+    assert any(
+        b.label == "Model card" for b in draw("run", run_id=best.run_id).get("download_button")
+    )
 
 
 def test_an_unknown_run_is_said_in_plain_text(draw: Draw) -> None:

@@ -32,6 +32,8 @@ def check(
     texts: tuple[Sequence[str], Sequence[str]],
     limit: float,
     clean: str = "",
+    *,
+    quote: bool = True,
 ) -> Check:
     """Hold the share of near duplicates, and what they do to the score, against the limits.
 
@@ -40,9 +42,10 @@ def check(
         exact: Shape (n,). Texts that are the same; `leakage_exact` counts those.
         correct: Shape (n,). Whether the model answered each rightly; None where answers are not
             right or wrong: hits are then shown, and fail nothing.
-        texts: Test texts, and the training texts; one pair is quoted.
+        texts: Test texts, and the training texts.
         limit: The share of test rows from which hits can fail a run.
         clean: What the score is on the rows that were not hit, in words.
+        quote: Whether the nearest pair is quoted: a reason is read by everybody.
     """
     rows = len(exact)
     if not rows or not len(texts[1]):
@@ -63,13 +66,17 @@ def check(
         value=share,
         limit=limit,
         n=rows,
-        reason=_reason(near, hit, texts, least) + (f" {clean}" if clean and hit.any() else ""),
+        reason=_reason(near, hit, texts if quote else None, least)
+        + (f" {clean}" if clean and hit.any() else ""),
         advice="" if outcome is Outcome.PASS else _advice(lifted),
     )
 
 
 def _reason(
-    near: Near, hit: BoolArray, texts: tuple[Sequence[str], Sequence[str]], least: float | None
+    near: Near,
+    hit: BoolArray,
+    texts: tuple[Sequence[str], Sequence[str]] | None,
+    least: float | None,
 ) -> str:
     rows = len(hit)
     if not hit.any():
@@ -78,12 +85,15 @@ def _reason(
             f"{LONG_LIMIT:g}, of short texts below {SHORT_LIMIT:g})."
         )
     place = int((near.similarity * hit).argmax())
-    quoted = f"{_short(texts[0][place])!r} and {_short(texts[1][int(near.match[place])])!r}"
+    quoted = ""
+    if texts is not None:
+        pair = _short(texts[0][place]), _short(texts[1][int(near.match[place])])
+        quoted = f": {pair[0]!r} and {pair[1]!r}"
     lift = "" if least is None else f" They lift accuracy by at least {100 * least:.2f} points."
     return (
         f"{int(hit.sum())} of {rows} test texts ({hit.mean():.1%}) are nearly a training text, "
         f"{int((hit & near.long).sum())} of them of eight words or more; the nearest "
-        f"({near.similarity[place]:.2f} shared): {quoted}.{lift}"
+        f"({near.similarity[place]:.2f} shared){quoted}.{lift}"
     )
 
 

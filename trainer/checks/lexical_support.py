@@ -25,11 +25,12 @@ WARN, FAIL = 0.02, 0.05
 MINIMUM_ANSWERS = 100
 
 
-def check(answers: Sequence[Answer] | None) -> Check:
+def check(answers: Sequence[Answer] | None, *, quote: bool = True) -> Check:
     """Hold the share of answers that invent something against the limits.
 
     Args:
         answers: Answers with their sources; None where the task generates no text.
+        quote: Whether something that was invented is quoted: a reason is read by everybody.
     """
     if answers is None:
         reason = (
@@ -59,18 +60,20 @@ def check(answers: Sequence[Answer] | None) -> Check:
         high=bounds.high,
         limit=limit,
         n=len(given),
-        reason=_reason(found, given, invents, bounds.low),
+        reason=_reason(found, given, invents, bounds.low, quote=quote),
         advice=""
         if outcome is Outcome.PASS
         else "Read those answers beside their sources; answer from retrieved text, or abstain.",
     )
 
 
-def _reason(found: Sequence[Support], given: Sequence[Support], invents: int, low: float) -> str:
+def _reason(
+    found: Sequence[Support], given: Sequence[Support], invents: int, low: float, *, quote: bool
+) -> str:
     words = [one.words for one in given if one.words is not None]
     example = next((one for one in given if one.invents), None)
     shown = ""
-    if example is not None:
+    if example is not None and quote:
         odd = (*example.numbers, *example.names, *example.citations)
         shown = f", such as {odd[0]!r}"
     return (

@@ -98,7 +98,9 @@ class Answers:
                 stereotypes.check(fitted.sentence_pairs),
                 forgetting_text.check(fitted.text_losses, policy),
                 forgetting_tasks.check(fitted.retention, policy),
-                lexical_support.check(self._sourced(scored[Split.TEST])),
+                lexical_support.check(
+                    self._sourced(scored[Split.TEST]), quote=not self.spec.task.has_sensitive_texts
+                ),
                 overlong(self.dataset.version.quality, policy.overlong_limit),
             )
         )

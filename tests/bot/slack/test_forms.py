@@ -283,4 +283,4 @@ def test_a_home_without_tasks_begins_with_one(rooted: Bot) -> None:
 
 
 def _caller(bot: Bot, user: str) -> Caller:
-    return Caller(bot.actions.settings.person_of_slack(user), "slack", user, "C0MODELS")
+    return bot.actions.directory.caller(user, "C0MODELS")

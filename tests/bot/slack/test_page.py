@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from bot.access import Caller
 from storage import reviews
 from storage.records import ReviewState, Run
 
@@ -64,7 +63,7 @@ def test_a_reviewer_decides_with_a_reason_and_the_owner_cannot(
     page: Any, bot: Bot, finish: Callable[[str], Run]
 ) -> None:
     page.on("dialog", lambda sure: sure.accept())
-    ana = Caller(bot.actions.settings.person_of_slack("U1"), "slack", "U1", "C0MODELS")
+    ana = bot.actions.directory.caller("U1", "C0MODELS")
     run_id = str(bot.actions.handle("run tickets tfidf", ana, "e1").run_id)
     finish(run_id)
     write(page, f"/tune submit {run_id}")
@@ -85,7 +84,7 @@ def test_a_reviewer_decides_with_a_reason_and_the_owner_cannot(
 def test_the_home_tab_and_a_thread_are_reached_by_keyboard(
     page: Any, bot: Bot, finish: Callable[[str], Run]
 ) -> None:
-    ana = Caller(bot.actions.settings.person_of_slack("U1"), "slack", "U1", "C0MODELS")
+    ana = bot.actions.directory.caller("U1", "C0MODELS")
     finish(str(bot.actions.handle("run tickets tfidf", ana, "e1").run_id))
     replies = page.get_by_role("button", name="repl").first
     replies.wait_for(timeout=WAIT_MS)

@@ -10,7 +10,6 @@ import pytest
 from golden import make_home
 from jsonschema import Draft7Validator
 
-from bot.access import Caller
 from bot.actions import Actions
 from bot.checklist import steps_of
 from bot.commands import VERBS
@@ -124,7 +123,7 @@ def _views(golden: Actions) -> Iterator[Json]:
 
 
 def _reply(golden: Actions, line: str, key: str) -> Reply:
-    caller = Caller(golden.settings.person_of_slack("U3"), "slack", "U3", "C1")
+    caller = golden.directory.caller("U3", "C1")
     try:
         return golden.handle(line, caller, key)
     except UserError as error:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from random import Random
 from typing import Any
 
 from bot.slack.socket import Socket
@@ -66,3 +67,13 @@ def test_it_ends_within_moments(bot: Any) -> None:
     began = time.monotonic()
     second.close()
     assert time.monotonic() - began < 3
+
+
+def test_a_session_that_is_replaced_while_it_opens_is_not_read_on(bot: Any) -> None:
+    client, ana, random = bot.socket._client, bot.workspace.user("ana"), Random(0)
+    for _ in range(60):
+        client.connect_to_new_endpoint(force=True)
+        time.sleep(random.uniform(0.0, 0.08))  # before, while and after the reader takes it
+        client.connect_to_new_endpoint(force=True)
+        bot.workspace.wait_for(client.is_connected, "the newest session to be read", 15)
+        assert ana.run("/tune help").acknowledged

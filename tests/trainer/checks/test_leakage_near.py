@@ -61,12 +61,19 @@ class TestInflation:
         assert 0.92 <= held / 400 <= 0.995
 
 
-def _check(correct: np.ndarray, near: int):
+def _check(correct: np.ndarray, near: int, *, quote: bool = True):
     train = _texts(500)
     test = [f"{text} again" for text in train[:near]] + _texts(200 - near, start=9)
     found = nearest(test, train)
     exact = np.zeros(200, np.bool_)
-    return leakage_near.check(found, exact, correct, (test, train), 0.01)
+    return leakage_near.check(found, exact, correct, (test, train), 0.01, quote=quote)
+
+
+def test_sensitive_texts_are_not_quoted() -> None:
+    told, kept = (_check(np.arange(200) % 10 != 0, near=40, quote=q).reason for q in (True, False))
+    assert "shared): 'w" in told
+    assert "'w" not in kept
+    assert "the nearest (0.91 shared)." in kept
 
 
 def test_copies_that_lift_the_score_fail() -> None:

@@ -68,5 +68,12 @@ def test_silence_is_said_and_does_not_count_as_support() -> None:
     assert _check(0, of=50, silent=300).outcome is Outcome.NOT_RUN
 
 
+def test_what_was_invented_is_quoted_where_the_texts_may_be_read() -> None:
+    answers = [Answer("New staff get 99 days.", SOURCE)] * 200
+    told, kept = (lexical_support.check(answers, quote=quote).reason for quote in (True, False))
+    assert "such as '99'" in told
+    assert "99" not in kept
+
+
 def test_labels_are_no_answers() -> None:
     assert lexical_support.check(None).outcome is Outcome.NOT_RUN
