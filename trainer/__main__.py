@@ -21,7 +21,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -37,6 +37,7 @@ from storage.records import (
     Task,
 )
 from storage.run_folder import RunFolder
+from trainer.collecting import collect_seldom
 from trainer.progress import Progress
 from trainer.settings import Settings, limit_threads
 from trainer.stopping import Cancelled, StopRequest
@@ -54,6 +55,7 @@ SPARE_BYTES = 16_384
 def main(words: Sequence[str] | None = None) -> int:
     """Do what the words say; the exit code."""
     asked = _parser().parse_args(words)
+    collect_seldom()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
@@ -353,5 +355,13 @@ ANSWERS = {
 }
 
 
+def _leave(code: int) -> NoReturn:
+    """End at once: to take an interpreter apart that has torch and transformers takes a second."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())

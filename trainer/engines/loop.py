@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from storage.errors import BadInput, InternalError
+from trainer.collecting import collect_as_usual
 from trainer.engines.batches import epoch_batches
 from trainer.engines.checkpoints import Checkpoints, Saved
 from trainer.engines.memory import OutOfMemory, is_out_of_memory
@@ -102,6 +103,7 @@ def train(plan: Plan) -> Trained:
     """
     import torch
 
+    collect_as_usual()
     optimiser = torch.optim.AdamW(
         plan.trainable().values(),
         lr=plan.recipe.learning_rate,
