@@ -8,7 +8,6 @@ drawn by Streamlit's own runner: once cold (a new publication), and again. What 
 size of its elements. No browser is timed; the numbers are the server's.
 """
 
-import json
 import os
 import sys
 import tempfile
@@ -23,11 +22,25 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import golden
 
 from bot.hosts.projection import project
-from storage.board_reader import newest_snapshot
+from storage.board_reader import newest_snapshot, reviews
 from storage.home import Home
 
 SIZES = (10_000, 100_000)
-PAGES = ("overview", "board", "run", "compare", "tradeoffs", "queue", "review")
+OF_TASK = {"task": "tickets"}
+PAGES: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("overview", "overview", {}),
+    ("board", "board", OF_TASK),
+    ("board, filtered", "board", OF_TASK | {"policy": "needs_review", "search": "minilm"}),
+    ("run", "run", {}),
+    ("compare", "compare", OF_TASK),
+    ("tradeoffs", "tradeoffs", OF_TASK),
+    ("examples", "examples", OF_TASK),
+    ("fairness", "fairness", OF_TASK),
+    ("review", "review", {}),
+    ("production", "production", {}),
+    ("queue", "queue", {}),
+)
+"""What is printed, the page, its address; run and review get theirs."""
 COPIED = {
     "runs": "id",
     "attempts": "run_id",
@@ -98,16 +111,15 @@ def main() -> None:
             project(home)
             grown(home, runs)
             os.environ["TUNEBOARD_HOME"] = str(home.path)
-            ids = json.loads((home.board / "CURRENT").read_text())
-            assert ids
-            known = next(home.runs.iterdir()).name
+            snapshot = newest_snapshot(home)
+            assert snapshot
+            waiting = reviews(snapshot)[0]
+            asked = {"run": {"run_id": waiting.run_id}, "review": {"review_id": waiting.id}}
+            drawn("about")  # the first page of a server loads the libraries, once
             print("| page | cold, s | again, s | sent, kB |\n| --- | --- | --- | --- |")
-            for name in PAGES:
-                address = {"run_id": known} if name == "run" else {}
-                if name in {"board", "compare", "tradeoffs"}:
-                    address = {"task": "tickets"}
-                cold, warm, size = drawn(name, **address)
-                print(f"| {name} | {cold:.2f} | {warm:.2f} | {size / 1e3:.0f} |")
+            for title, name, address in PAGES:
+                cold, warm, size = drawn(name, **address, **asked.get(name, {}))
+                print(f"| {title} | {cold:.2f} | {warm:.2f} | {size / 1e3:.0f} |")
 
 
 if __name__ == "__main__":

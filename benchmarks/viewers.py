@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import golden
+import psutil
 from aiohttp import ClientSession, ClientWebSocketResponse
 from leaderboard_served import serving
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -89,6 +90,7 @@ def main() -> None:
         try:
             with serving(home) as address:
                 took = asyncio.run(watched(address))
+                held = max(p.memory_info().rss for p in psutil.Process().children())
         finally:
             training.kill()
             training.wait()
@@ -97,7 +99,7 @@ def main() -> None:
     print(f"date {time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {VIEWERS} viewers")
     print(
         f"{len(took)} pages: p50 {p50:.2f} s, p95 {p95:.2f} s, slowest {took[-1][0]:.2f} s; "
-        f"at most {largest / 1e3:.0f} kB"
+        f"at most {largest / 1e3:.0f} kB; the server holds {held / 1e6:.0f} MB"
     )
 
 

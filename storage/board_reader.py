@@ -129,7 +129,7 @@ def board_rows(
         offset=offset,
         split=split,
         **_filtered(only),
-        cost=SORTS[sort],
+        cost=SORTS[sort] or None,
         newest=sort == "newest",
     )
     return [_board_row(row) for row in found]

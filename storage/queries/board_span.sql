@@ -6,7 +6,7 @@ select
     count(*) filter (
         ($methods is null or list_contains($methods, r.method))
         and ($statuses is null or list_contains($statuses, s.status))
-        and ($policies is null or list_contains($policies, json_extract_string(nullif(s.gate, ''), '$.status')))
+        and ($policies is null or list_contains($policies, regexp_extract(s.gate, '"status":"([a-z_]+)"', 1)))
         and ($words = '' or contains(lower(concat_ws(' ', r.id, r.base, r.requested_by)), $words))
     ) as chosen,
     count(*) filter (s.ranked) as ranked,
