@@ -26,7 +26,7 @@ def choose_task(board: Readings) -> TaskRow | None:
 def choose_runs(rows: list[BoardRow], most: int, fewest: int = 2) -> list[BoardRow]:
     """Some runs of a board, the first of it where the address names none."""
     known = {row.run_id: row for row in rows if row.value is not None}
-    named_there = [name for name in st.query_params.get("runs", "").split(",") if name]
+    named_there = list(dict.fromkeys(filter(None, st.query_params.get("runs", "").split(","))))
     asked = [name for name in named_there if name in known][:most]
     if gone := [name for name in named_there if name not in known]:
         st.warning(

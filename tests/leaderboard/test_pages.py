@@ -137,8 +137,10 @@ def test_only_one_run_is_no_comparison(draw: Draw, rows: list[BoardRow]) -> None
 def test_a_run_that_the_address_names_and_nobody_knows_is_said(
     draw: Draw, rows: list[BoardRow]
 ) -> None:
-    test = draw("compare", task="tickets", runs=f"{rows[0].run_id},r0*nope*,{rows[1].run_id}")
+    first, second = rows[0].run_id, rows[1].run_id
+    test = draw("compare", task="tickets", runs=f"{first},r0*nope*,{first},{second}")
     assert "r0" in test.warning[0].value
+    assert test.multiselect[0].value == [first, second]
     assert "p = " in html(test)
 
 
