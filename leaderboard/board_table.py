@@ -39,7 +39,7 @@ def columns(primary: str, currency: str = "") -> Mapping[str, Column]:
         "flags": Column("Flags", lambda row: flags(row.flags, measured=row.value is not None)),
         "policy": Column("Policy", lambda row: gate(row.gate)),
         "latency": Column("Latency p95", lambda row: cell(words.milliseconds(row.latency_p95_ms))),
-        "cost": Column(f"Cost ({currency})" if currency else "Cost", _cost),
+        "cost": Column(words.in_currency("Cost", currency), _cost),
         "training": Column("Training", lambda row: cell(words.duration(row.train_seconds))),
         "size": Column("Parameters trained", _size, usual=False),
         "by": Column("By", lambda row: f"{text(row.requested_by)}{_age(row.finished_at)}"),

@@ -202,9 +202,14 @@ def validation_curves(found: Mapping[str, Sequence[CurvePoint]], ink: Ink) -> An
 
 
 def tradeoff(
-    rows: Sequence[BoardRow], column: str, title: str, metric: str, front: frozenset[str], ink: Ink
+    rows: Sequence[BoardRow], column: str, title: str, metric: str, front: Sequence[str], ink: Ink
 ) -> Any:
-    """A metric with its intervals against what it takes; what is beaten in both is grey."""
+    """A metric with its intervals against what it takes; what is beaten in both is grey.
+
+    Args:
+        front: The runs that are not beaten; they carry their numbers in this order, from 1.
+    """
+    numbers = {run_id: str(number) for number, run_id in enumerate(front, start=1)}
     found = [
         {
             "run": row.run_id,
@@ -213,7 +218,8 @@ def tradeoff(
             "value": row.value,
             "low": row.low if row.low is not None else row.value,
             "high": row.high if row.high is not None else row.value,
-            "kind": "not beaten in both" if row.run_id in front else "beaten",
+            "kind": "not beaten in both" if row.run_id in numbers else "beaten",
+            "number": numbers.get(row.run_id, ""),
         }
         for row in rows
     ]
@@ -233,8 +239,10 @@ def tradeoff(
     dots = base.mark_point(filled=True, size=80, opacity=1).encode(
         y="value:Q", shape=alt.Shape("kind:N", legend=None)
     )
-    names = base.transform_filter("datum.kind != 'beaten'").mark_text(dy=-12, fontSize=12)
-    layers = [bars, dots, names.encode(y="value:Q", text="way:N")]
+    names = base.transform_filter("datum.kind != 'beaten'").mark_text(
+        dy=-13, fontSize=13, fontWeight="bold"
+    )
+    layers = [bars, dots, names.encode(y="value:Q", text="number:N")]
     return _inked(alt.layer(*layers).properties(height=HEIGHT + 60), ink)
 
 

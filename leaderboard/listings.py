@@ -60,11 +60,11 @@ def differences(found: Sequence[tuple[BoardRow, Difference | str]], metric: str)
     return table(["Run", "Difference", "In words", "Test"], cells)
 
 
-def front(found: Iterable[BoardRow], metric: str, column: str, currency: str) -> str:
-    """The runs that no other beats both in the metric and in what it takes, the least first."""
-    unit = f" ({currency})" if currency and column.startswith("cost_") else ""
+def front(found: Sequence[BoardRow], metric: str, column: str, currency: str) -> str:
+    """The runs that no other beats both in the metric and in what it takes, by their numbers."""
     cells = [
         [
+            num(str(number)),
             link(run_address(row.run_id), words.method(row.method, row.base))
             + sub(f"seed {row.seed} · {row.run_id}"),
             num(words.number(row.value))
@@ -72,10 +72,12 @@ def front(found: Iterable[BoardRow], metric: str, column: str, currency: str) ->
             num(words.amount(column, getattr(row, column))),
             text(words.place(row.place_low, row.place_high)),
         ]
-        for row in sorted(found, key=lambda row: getattr(row, column))
+        for number, row in enumerate(found, start=1)
     ]
-    heads = ["Run", words.metric(metric), words.metric(column).capitalize() + unit, "Place"]
-    return table(heads, cells)
+    took = words.metric(column).capitalize()
+    if column.startswith("cost_"):
+        took = words.in_currency(took, currency)
+    return table(["#", "Run", words.metric(metric), took, "Place"], cells)
 
 
 def side_by_side(found: Sequence[tuple[BoardRow, Sequence[Metric]]]) -> str:
@@ -157,7 +159,7 @@ def usage(found: Iterable[UsageRow], currency: str = "") -> str:
         for row in found
     ]
     return table(
-        ["Person", "Task", "Runs", "Machine time", f"Cost ({currency})" if currency else "Cost"],
+        ["Person", "Task", "Runs", "Machine time", words.in_currency("Cost", currency)],
         cells,
     )
 

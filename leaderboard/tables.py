@@ -24,9 +24,10 @@ def gate(found: Gate | None) -> str:
     if found is None:
         return sub("not judged")
     kind = {"eligible": Outcome.PASS, "needs_review": Outcome.WARN, "blocked": Outcome.FAIL}
-    blocking = ", ".join(words.check(f.id) for f in found.findings if f.effect == "block")
-    by = sub(f"by {blocking}") if blocking else ""
-    return outcome(kind[found.status], words.GATES[found.status]) + by + sub(found.counts)
+    blocking = ", ".join(_flag_word(f.id, f.outcome) for f in found.findings if f.effect == "block")
+    return (
+        outcome(kind[found.status], words.GATES[found.status]) + sub(blocking) + sub(found.counts)
+    )
 
 
 def targets(found: Sequence[TargetReading]) -> str:
@@ -117,11 +118,13 @@ def flags(found: Sequence[Flag], *, measured: bool = True) -> str:
 
 
 def _flag(flag: Flag) -> str:
-    label = words.check(flag.id) if flag.id != "beats_baseline" else _baseline_word(flag.outcome)
-    return outcome(flag.outcome, label, f"{flag.reason}{against_limit(flag.value, flag.limit)}")
+    reason = f"{flag.reason}{against_limit(flag.value, flag.limit)}"
+    return outcome(flag.outcome, _flag_word(flag.id, flag.outcome), reason)
 
 
-def _baseline_word(found: Outcome) -> str:
+def _flag_word(identity: str, found: Outcome) -> str:
+    if identity != "beats_baseline":
+        return words.check(identity)
     return "below the baseline" if found is Outcome.FAIL else "baseline not beaten"
 
 

@@ -183,6 +183,11 @@ def cost(value: float | None) -> str:
     return f"{value:.{max(4, 1 - math.floor(math.log10(value)))}f}"
 
 
+def in_currency(name: str, currency: str) -> str:
+    """`Cost (EUR)`; the name alone where nothing has a price."""
+    return f"{name} ({currency})" if currency else name
+
+
 def amount(name: str, value: float | None) -> str:
     """A number that belongs to no split, with its unit from its name."""
     if value is None:

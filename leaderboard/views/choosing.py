@@ -1,5 +1,7 @@
 """What several pages ask first: of which task, and which runs. The address keeps the answer."""
 
+from collections.abc import Iterable
+
 import streamlit as st
 
 from leaderboard import words
@@ -33,7 +35,7 @@ def choose_runs(rows: list[BoardRow], most: int, fewest: int = 2) -> list[BoardR
             f"No run with a result is called {words.plain(', '.join(gone))} here.",
             icon=":material/search_off:",
         )
-    default = asked or list(known)[:fewest]
+    default = asked or _best_ways(known.values())[:fewest]
     chosen = st.multiselect(
         f"Runs, up to {most}",
         list(known),
@@ -44,6 +46,14 @@ def choose_runs(rows: list[BoardRow], most: int, fewest: int = 2) -> list[BoardR
     )
     st.query_params["runs"] = ",".join(chosen)
     return [known[run_id] for run_id in chosen]
+
+
+def _best_ways(rows: Iterable[BoardRow]) -> list[str]:
+    """The first run of each method and base: seeds of one way say little side by side."""
+    ways: dict[tuple[str, str], str] = {}
+    for row in rows:
+        ways.setdefault((row.method, row.base), row.run_id)
+    return list(ways.values())
 
 
 def named(row: BoardRow) -> str:

@@ -87,7 +87,6 @@ def _ways(task: str, best: BoardRow, champion: ReviewRow | None) -> str:
 def _figures(
     board: Readings, task: TaskRow, best: BoardRow, champion: ReviewRow | None
 ) -> list[Figure]:
-    currency = board.currency()
     flags = len(best.flags)
     noted = "no flag" if not flags else f"{words.plural(flags, 'flag')}: see its page"
     span = axis(board.board_span(task))
@@ -102,7 +101,7 @@ def _figures(
         _against_baseline(task, best),
         _in_production(champion),
         Figure(
-            f"Cost of 1,000 answers{f' ({currency})' if currency else ''}",
+            words.in_currency("Cost of 1,000 answers", board.currency()),
             words.cost(best.cost_per_1000),
             f"latency p95 {words.milliseconds(best.latency_p95_ms)}",
         ),

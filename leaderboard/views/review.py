@@ -110,7 +110,8 @@ def _figures(board: Readings, run: RunPage) -> list[Figure]:
         figures.append(Figure(against, points, f"{word}, {between}"))
     figures.append(_against_production(board, run))
     cost = metrics.get("cost_per_1000")
-    figures.append(Figure("Cost of 1,000 answers", words.cost(cost.value if cost else None)))
+    named = words.in_currency("Cost of 1,000 answers", board.currency())
+    figures.append(Figure(named, words.cost(cost.value if cost else None)))
     return figures
 
 

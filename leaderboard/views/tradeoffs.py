@@ -38,18 +38,26 @@ def _draw(board: Readings) -> None:
     less = lower_is_better(task.primary_metric)
     best = _front(shown, column, less_is_better=less)
     st.altair_chart(
-        charts.tradeoff(shown, column, title, words.metric(task.primary_metric), best, ink()),
+        charts.tradeoff(
+            shown,
+            column,
+            title,
+            words.metric(task.primary_metric),
+            [row.run_id for row in best],
+            ink(),
+        ),
         width="stretch",
     )
     st.caption(
         f"Each dot is a run, its bar the 95 % interval of {words.metric(task.primary_metric)}. "
-        "Runs in colour are beaten by no other in both ways at once; grey ones are. A longer bar "
+        "Runs in colour, with a number, are beaten by no other in both ways at once; grey ones "
+        "are. A longer bar "
         "than the distance between two dots means that they cannot be told apart."
     )
     st.header("Not beaten in both")
     st.html(
         listings.front(
-            [row for row in shown if row.run_id in best],
+            best,
             task.primary_metric,
             column,
             board.currency(),
@@ -60,13 +68,13 @@ def _draw(board: Readings) -> None:
         st.caption(f"{words.plural(left_out, 'run')} without a measured value are not drawn.")
 
 
-def _front(rows: list[BoardRow], column: str, *, less_is_better: bool) -> frozenset[str]:
-    """The runs that no other beats in both: cheaper or equal, and better."""
+def _front(rows: list[BoardRow], column: str, *, less_is_better: bool) -> list[BoardRow]:
+    """The runs that no other beats in both, the cheapest first: cheaper or equal, and better."""
     sign = -1.0 if less_is_better else 1.0
     ordered = sorted(rows, key=lambda r: (getattr(r, column), -sign * (r.value or 0.0)))
-    best, found = float("-inf"), set()
+    best, found = float("-inf"), []
     for row in ordered:
         if sign * (row.value or 0.0) > best:
             best = sign * (row.value or 0.0)
-            found.add(row.run_id)
-    return frozenset(found)
+            found.append(row)
+    return found

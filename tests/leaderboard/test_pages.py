@@ -181,8 +181,9 @@ def test_the_front_holds_what_no_other_beats_in_both() -> None:
         return type("Row", (), {"run_id": run_id, "value": value, "cost": cost})()
 
     rows = [row("cheap", 0.7, 1), row("good", 0.9, 5), row("beaten", 0.8, 6), row("worse", 0.6, 2)]
-    assert tradeoffs._front(rows, "cost", less_is_better=False) == {"cheap", "good"}
-    assert tradeoffs._front(rows, "cost", less_is_better=True) == {"cheap", "worse"}
+    for less, names in ((False, ["cheap", "good"]), (True, ["cheap", "worse"])):
+        found = tradeoffs._front(rows, "cost", less_is_better=less)
+        assert [row.run_id for row in found] == names
 
 
 def test_the_chain_is_verified_and_a_changed_link_is_found(draw: Draw, snapshot: Path) -> None:
