@@ -75,5 +75,5 @@ def test_a_session_that_is_replaced_while_it_opens_is_not_read_on(bot: Any) -> N
         client.connect_to_new_endpoint(force=True)
         time.sleep(random.uniform(0.0, 0.08))  # before, while and after the reader takes it
         client.connect_to_new_endpoint(force=True)
-        bot.workspace.wait_for(client.is_connected, "the newest session to be read", 15)
-        assert ana.run("/tune help").acknowledged
+        # What comes while there is no connection is lost; what comes later must be answered.
+        bot.workspace.wait_for(lambda: ana.run("/tune help").acknowledged, "an answer", 15)
