@@ -9,6 +9,7 @@ from leaderboard import markup, tables, words
 from leaderboard.board_table import board as board_table
 from leaderboard.board_table import columns
 from leaderboard.readings import Readings
+from leaderboard.views.choosing import choose_task
 from leaderboard.views.opening import with_board
 from storage.board_reader import SORTS
 from storage.board_rows import BoardFilter, BoardSpan, TaskRow
@@ -23,12 +24,11 @@ def show() -> None:
 
 
 def _draw(board: Readings) -> None:
-    tasks = board.tasks()
-    if not tasks:
+    if not board.tasks():
         st.title("No task yet")
-        st.markdown("Register one: `tuneboard task add FILE`, or `/tune task add FILE` in Slack.")
+    task = choose_task(board, _first_page)
+    if task is None:
         return
-    task = _choose(tasks)
     span = board.board_span(task)
     judged = board.verdict(task.name)
     _header(board, task, judged[1].top if judged else "")
@@ -58,28 +58,6 @@ def _downloads(board: Readings, task: TaskRow) -> None:
             file_name=f"{task.name}.{kind}",
             icon=":material/download:",
         )
-
-
-def _choose(tasks: list[TaskRow]) -> TaskRow:
-    """The task that the address names, or else the one with the most results."""
-    names = [task.name for task in tasks]
-    asked = st.query_params.get("task")
-    if asked and asked not in names:
-        st.warning(
-            f"There is no task {words.plain(repr(asked))} on this board.",
-            icon=":material/search_off:",
-        )
-    fallback = max(range(len(tasks)), key=lambda place: tasks[place].standings)
-    chosen = st.selectbox(
-        "Task",
-        names,
-        index=fallback,
-        key="task",
-        bind="query-params",
-        on_change=_first_page,
-        width=320,
-    )
-    return tasks[names.index(chosen)]
 
 
 def _first_page() -> None:

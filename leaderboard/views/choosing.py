@@ -1,6 +1,6 @@
 """What several pages ask first: of which task, and which runs. The address keeps the answer."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import streamlit as st
 
@@ -11,17 +11,25 @@ from storage.board_rows import BoardRow, TaskRow
 MOST_RUNS = 500
 
 
-def choose_task(board: Readings) -> TaskRow | None:
-    """The task that the address names, else the one with the most results; None without tasks."""
+def choose_task(board: Readings, on_change: Callable[[], None] | None = None) -> TaskRow | None:
+    """The task that the address names, else the one with the most results; None without tasks.
+
+    It stands in the address always: which task has the most results may be another tomorrow.
+    """
     tasks = board.tasks()
     if not tasks:
-        st.markdown("No task yet. Register one: `tuneboard task add FILE`.")
+        st.markdown("No task yet. Register one: `tuneboard task add FILE`, or in Slack.")
         return None
     names = [task.name for task in tasks]
     if (asked := st.query_params.get("task")) and asked not in names:
-        st.warning(f"There is no task {words.plain(repr(asked))} on this board.")
-    fallback = max(range(len(tasks)), key=lambda place: tasks[place].standings)
-    chosen = st.selectbox("Task", names, index=fallback, key="task", bind="query-params", width=320)
+        st.warning(
+            f"There is no task {words.plain(repr(asked))} on this board.",
+            icon=":material/search_off:",
+        )
+    most = max(range(len(tasks)), key=lambda place: tasks[place].standings)
+    place = names.index(asked) if asked in names else most
+    chosen = st.selectbox("Task", names, index=place, key="task", on_change=on_change, width=320)
+    st.query_params["task"] = chosen
     return tasks[names.index(chosen)]
 
 
