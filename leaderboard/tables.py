@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from leaderboard import words
-from leaderboard.markup import bar, link, outcome, pill, run_address, table, text
+from leaderboard.markup import Figure, bar, link, outcome, pill, run_address, table, text
 from leaderboard.markup import review_address as review_at
 from storage.board_rows import (
     DecisionRow,
@@ -12,6 +12,7 @@ from storage.board_rows import (
     GroupRow,
     Mistake,
     ReviewRow,
+    RunPage,
     Step,
 )
 from storage.judgements import Arm, Gate, TargetReading, Worth
@@ -101,6 +102,17 @@ def number(value: float | None, low: float | None, high: float | None) -> str:
         return sub(words.MISSING)
     between = unbroken(words.interval(low, high))
     return f'<span class="tb-num">{words.number(value)}</span>{between}'
+
+
+def against_baseline(run: RunPage) -> list[Figure]:
+    """How a run stands to the best baseline; nothing where it was not compared."""
+    if run.difference is None:
+        return []
+    word = words.difference(run.difference_low, run.difference_high)
+    between = words.points_interval(run.difference_low, run.difference_high, run.primary_metric)
+    points = words.points(run.difference, run.primary_metric)
+    name = f"against {run.against_method}, the best baseline"
+    return [Figure(name, points, f"{word}, {between}")]
 
 
 def drawn(metric: Metric) -> str:

@@ -102,12 +102,7 @@ def _figures(board: Readings, run: RunPage) -> list[Figure]:
         note = f"{words.interval(primary.low, primary.high)}, n = {primary.n:,}"
         value = words.number(primary.value)
         figures.append(Figure(words.metric(primary.name), value, note, drawn=tables.drawn(primary)))
-    if run.difference is not None:
-        word = words.difference(run.difference_low, run.difference_high)
-        between = words.points_interval(run.difference_low, run.difference_high, run.primary_metric)
-        against = f"against {run.against_method}, the best baseline"
-        points = words.points(run.difference, run.primary_metric)
-        figures.append(Figure(against, points, f"{word}, {between}"))
+    figures += tables.against_baseline(run)
     figures.append(_against_production(board, run))
     cost = metrics.get("cost_per_1000")
     named = words.in_currency("Cost of 1,000 answers", board.currency())

@@ -173,13 +173,7 @@ def _figures(run: RunPage, metrics: list[Metric]) -> list[Figure]:
         Figure(words.metric(name), words.number(m.value), _note(m), drawn=tables.drawn(m))
         for name, m in unique.items()
     ]
-    word = words.difference(run.difference_low, run.difference_high)
-    between = words.points_interval(run.difference_low, run.difference_high, run.primary_metric)
-    against = f"against {run.against_method}" if run.against_method else "no other baseline"
-    if run.difference is not None:
-        points = words.points(run.difference, run.primary_metric)
-        figures.append(Figure(against, points, f"{word}, {between}"))
-    return figures
+    return figures + tables.against_baseline(run)
 
 
 def _note(metric: Metric) -> str:
