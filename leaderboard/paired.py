@@ -9,7 +9,7 @@ from storage.board_rows import TaskRow
 from storage.errors import CorruptFolder
 from storage.home import Home
 from storage.judgements import Difference
-from trainer.evaluate.compare import paired_difference
+from trainer.evaluate.compare import as_difference, paired_difference
 from trainer.evaluate.scoring import lower_is_better
 from trainer.evaluate.stored import judged_rows
 
@@ -36,12 +36,4 @@ def _paired(
         found = paired_difference(one, other, metric, positive=positive)
     except (CorruptFolder, ValueError) as error:
         return str(error)
-    return Difference(
-        against=against,
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        p=found.p,
-        n=found.n,
-        how=found.how,
-    )
+    return as_difference(found, against)

@@ -96,7 +96,11 @@ def _evidence(board: Readings, run: RunPage) -> None:
 
 
 def _figures(board: Readings, run: RunPage) -> list[Figure]:
-    metrics = {m.name: m for m in board.run_metrics(run.run_id) if not m.group}
+    metrics = {
+        m.name: m
+        for m in board.run_metrics(run.run_id)
+        if m.split in {"test", "run"} and not m.group
+    }
     figures = [Figure("Place", words.place(run.place_low, run.place_high), run.unranked_because)]
     if primary := metrics.get(run.primary_metric):
         note = f"{words.interval(primary.low, primary.high)}, n = {primary.n:,}"

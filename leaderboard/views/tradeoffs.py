@@ -37,32 +37,15 @@ def _draw(board: Readings) -> None:
         return
     less = lower_is_better(task.primary_metric)
     best = _front(shown, column, less_is_better=less)
-    st.altair_chart(
-        charts.tradeoff(
-            shown,
-            column,
-            title,
-            words.metric(task.primary_metric),
-            [row.run_id for row in best],
-            ink(),
-        ),
-        width="stretch",
-    )
+    metric, numbered = words.metric(task.primary_metric), [row.run_id for row in best]
+    st.altair_chart(charts.tradeoff(shown, column, title, metric, numbered, ink()), width="stretch")
     st.caption(
-        f"Each dot is a run, its bar the 95 % interval of {words.metric(task.primary_metric)}. "
-        "Runs in colour, with a number, are beaten by no other in both ways at once; grey ones "
-        "are. A longer bar "
-        "than the distance between two dots means that they cannot be told apart."
+        f"Each dot is a run, its bar the 95 % interval of {metric}. Runs in colour, with a number, "
+        "are beaten by no other in both ways at once; grey ones are. "
+        "A longer bar than the distance between two dots means that they cannot be told apart."
     )
     st.header("Not beaten in both")
-    st.html(
-        listings.front(
-            best,
-            task.primary_metric,
-            column,
-            board.currency(),
-        )
-    )
+    st.html(listings.front(best, task.primary_metric, column, board.currency()))
     left_out = len(rows) - len(shown)
     if left_out:
         st.caption(f"{words.plural(left_out, 'run')} without a measured value are not drawn.")

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from pages import Draw, html, said
 
+from leaderboard import words
 from storage import board_reader as reader
-from storage.board_rows import ReviewRow
+from storage.board_rows import BoardRow, ReviewRow
 from storage.chain import head
 from storage.home import Home
 from storage.ledger import Ledger
@@ -27,9 +28,9 @@ def test_the_list_shows_what_waits_first(draw: Draw, snapshot: Path) -> None:
 
 def test_an_open_review_says_who_decides_and_where(draw: Draw, snapshot: Path) -> None:
     review = _review(snapshot, "in_review")
-    words = said(draw("review", review_id=review.id))
-    assert f"tuneboard approve {review.id} REASON" in words
-    assert "other than ana" in words
+    text = said(draw("review", review_id=review.id))
+    assert f"tuneboard approve {review.id} REASON" in text
+    assert "other than ana" in text
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,16 @@ def test_a_review_stands_beside_what_it_would_replace(draw: Draw, snapshot: Path
     page = html(draw("review", review_id=waiting.id))
     assert f"compare?task=tickets&amp;runs={approved.run_id},{waiting.run_id}" in page
     assert "no other run of this task is approved" in html(draw("review", review_id=approved.id))
+
+
+def test_the_number_of_a_review_is_that_of_the_board(
+    draw: Draw, snapshot: Path, rows: list[BoardRow]
+) -> None:
+    review = _review(snapshot, "in_review")
+    row = next(row for row in rows if row.run_id == review.run_id)
+    page = html(draw("review", review_id=review.id))
+    assert f'tb-value">{words.number(row.value)}<' in page
+    assert f"{words.interval(row.low, row.high)}, n = {row.n:,}" in page
 
 
 def test_the_head_of_the_chain_is_the_ledgers(draw: Draw, snapshot: Path, home: Home) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binom, norm
 
+from storage.judgements import Difference
 from trainer.evaluate.alignment import aligned
 from trainer.evaluate.arrays import FloatArray
 from trainer.evaluate.clusters import mean_error
@@ -203,3 +204,16 @@ def _normal(
 def _least_sign_test_p(n: int) -> float:
     """The p-value of n examples that all speak for the same model; never 0."""
     return 2 * 0.5 ** min(n, 1000)
+
+
+def as_difference(found: PairedDifference, against: str) -> Difference:
+    """The same as a record of the board, which names the run it was held against."""
+    return Difference(
+        against=against,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        p=found.p,
+        n=found.n,
+        how=found.how,
+    )

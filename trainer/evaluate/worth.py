@@ -12,9 +12,9 @@ from there would call it worth it on up to 20 % of such boards; this rule does o
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from storage.judgements import Arm, Difference, Worth
+from storage.judgements import Arm, Worth
 from storage.records import PRIMARY_METRICS, Method, Metric, TaskKind, metric_words
-from trainer.evaluate.compare import PairedDifference
+from trainer.evaluate.compare import PairedDifference, as_difference
 from trainer.evaluate.detectable import detectable_difference, rows_needed
 from trainer.evaluate.intervals import Z95
 from trainer.evaluate.scoring import lower_is_better
@@ -206,20 +206,8 @@ def _arm(way: Way, difference: PairedDifference | None, against: str) -> Arm:
         cost=way.cost,
         cost_per_1000=way.cost_per_1000,
         latency_p95_ms=way.latency_p95_ms,
-        difference=_as_record(difference, against) if difference else None,
+        difference=as_difference(difference, against) if difference else None,
         words=words,
-    )
-
-
-def _as_record(found: PairedDifference, against: str) -> Difference:
-    return Difference(
-        against=against,
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        p=found.p,
-        n=found.n,
-        how=found.how,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from storage.board import Board
 from storage.judgements import Difference
 from storage.standings import Candidate, TaskBoard, known_difference
-from trainer.evaluate.compare import PairedDifference, paired_difference
+from trainer.evaluate.compare import PairedDifference, as_difference, paired_difference
 from trainer.evaluate.judged import Judged
 from trainer.evaluate.scoring import lower_is_better
 
@@ -56,12 +56,4 @@ class Differences:
         if lower_is_better(task.primary_metric):
             one, other = other, one
         found = paired_difference(one, other, task.primary_metric, positive=task.positive)
-        return Difference(
-            against=against,
-            value=found.value,
-            low=found.low,
-            high=found.high,
-            p=found.p,
-            n=found.n,
-            how=found.how,
-        )
+        return as_difference(found, against)
